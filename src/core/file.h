@@ -1,0 +1,61 @@
+// Files written so that a crash, a kill or a full disk leaves either the old content or the new, never a piece.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace trecvit {
+
+// Whole file as text or bytes. Error: missing, a folder, unreadable.
+std::string read_file(const std::filesystem::path& path);
+
+// Writes beside `path`, flushes to the disk, renames over `path`.
+void write_file(const std::filesystem::path& path, const std::string& content);
+
+// Streaming writer with the same promise: nothing appears at `path` before commit(); without it nothing is left behind.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void write(const void* bytes, std::size_t count);
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int fd_ = -1;
+};
+
+// Lines appended to a log file and flushed one by one (JSONL); Error when the disk is full.
+class LineLog {
+ public:
+  explicit LineLog(std::filesystem::path path);  // appends to an existing file
+  ~LineLog();
+  LineLog(const LineLog&) = delete;
+  LineLog& operator=(const LineLog&) = delete;
+  void line(const std::string& text);
+
+ private:
+  std::filesystem::path path_;
+  int fd_ = -1;
+};
+
+// A read-only mapping of a whole file; stays valid while any copy of the pointer lives.
+struct MappedFile {
+  std::shared_ptr<const std::byte> data;
+  std::size_t size = 0;
+};
+MappedFile map_file(const std::filesystem::path& path);
+
+// mkdir -p with a clear error.
+void make_folders(const std::filesystem::path& path);
+
+// Flushes a folder's entries to the disk, so that renames in it survive a power cut.
+void sync_folder(const std::filesystem::path& path);
+
+}  // namespace trecvit
