@@ -1,0 +1,192 @@
+#include "core/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include "core/file.h"
+
+namespace trecvit {
+namespace {
+
+int edit_distance(const std::string& a, const std::string& b) {
+  std::vector<int> row(b.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = static_cast<int>(j);
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    int diagonal = row[0];
+    row[0] = static_cast<int>(i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const int substituted = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row.back();
+}
+
+std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+template <class Add>
+void flatten(const YAML::Node& node, const std::string& prefix, const std::string& file, const Add& add) {
+  for (const auto& entry : node) {
+    const std::string key = prefix + entry.first.Scalar();
+    const std::string origin = text(file, ":", entry.first.Mark().line + 1);
+    if (entry.second.IsMap()) {
+      flatten(entry.second, key + ".", file, add);
+      if (entry.second.size() == 0) add(key, "", origin, true);
+    } else if (entry.second.IsSequence()) {
+      add(key, "", origin, true);
+    } else {
+      add(key, entry.second.IsNull() ? "" : entry.second.Scalar(), origin, false);
+    }
+  }
+}
+
+}  // namespace
+
+std::string nearest(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  int best_distance = static_cast<int>(word.size()) / 2 + 2;
+  for (const auto& candidate : known) {
+    int distance = edit_distance(word, candidate);
+    // The right last part under a wrong section is as near as one edit.
+    if (last_part(word) == last_part(candidate)) distance = std::min(distance, 1);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+void ConfigSource::load(const std::filesystem::path& yaml_file) {
+  YAML::Node root;
+  try {
+    root = YAML::Load(read_file(yaml_file));
+  } catch (const YAML::Exception& failure) {
+    throw UsageError(yaml_file.string(), ":", failure.mark.line + 1, ": not valid YAML: ", failure.msg);
+  }
+  if (root.IsNull()) return;
+  if (!root.IsMap()) throw UsageError(yaml_file.string(), " must be a YAML map such as 'train: {lr: 1e-4}'");
+  flatten(root, "", yaml_file.filename().string(),
+          [&](const std::string& key, const std::string& value, const std::string& origin, bool section) {
+            values_[key] = {value, origin, section};
+          });
+}
+
+void ConfigSource::set(const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError("--set ", assignment, " is not of the form key=value, such as train.lr=1e-4");
+  const std::string key = assignment.substr(0, equals);
+  YAML::Node node;
+  try {
+    node = YAML::Load(assignment.substr(equals + 1));
+  } catch (const YAML::Exception& failure) {
+    throw UsageError("--set ", assignment, ": the value is not valid YAML: ", failure.msg);
+  }
+  values_[key] = {node.IsScalar() ? node.Scalar() : "", "--set", node.IsMap() || node.IsSequence()};
+}
+
+const ConfigSource::Value* ConfigSource::find(const std::string& key) const {
+  const auto found = values_.find(key);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+void ConfigSource::refuse_unknown(const std::vector<std::string>& known) const {
+  for (const auto& [key, value] : values_) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const bool is_section = std::any_of(known.begin(), known.end(),
+                                        [&](const std::string& k) { return k.rfind(key + ".", 0) == 0; });
+    if (is_section && value.section) continue;  // an empty section
+    if (is_section)
+      throw UsageError(value.origin, ": '", key, "' is a section of keys and cannot have the value '", value.text, "'");
+    const std::string near = nearest(key, known);
+    throw UsageError(value.origin, ": unknown key '", key, "'",
+                     near.empty() ? "; 'trecvit config show' lists the known ones" : "; did you mean '" + near + "'?");
+  }
+}
+
+namespace {
+
+[[noreturn]] void wrong_type(const std::string& key, const std::string& origin, const std::string& value, const char* want) {
+  throw UsageError(origin, ": ", key, " must be ", want, ", not '", value, "'");
+}
+
+}  // namespace
+
+void ConfigSource::parse(const std::string& key, const Value& value, std::string& field) {
+  if (value.section) wrong_type(key, value.origin, "a list or section", "one text");
+  field = value.text;
+}
+
+void ConfigSource::parse(const std::string& key, const Value& value, bool& field) {
+  static const std::vector<std::string> yes{"true", "True", "yes", "on", "1"}, no{"false", "False", "no", "off", "0"};
+  if (!value.section && std::find(yes.begin(), yes.end(), value.text) != yes.end()) {
+    field = true;
+  } else if (!value.section && std::find(no.begin(), no.end(), value.text) != no.end()) {
+    field = false;
+  } else {
+    wrong_type(key, value.origin, value.section ? "a list or section" : value.text, "true or false");
+  }
+}
+
+void ConfigSource::parse(const std::string& key, const Value& value, std::int64_t& field) {
+  const char* end = value.text.data() + value.text.size();
+  std::int64_t parsed = 0;
+  const auto [stopped, failure] = std::from_chars(value.text.data(), end, parsed);
+  if (value.section || value.text.empty() || failure != std::errc() || stopped != end)
+    wrong_type(key, value.origin, value.section ? "a list or section" : value.text, "a whole number");
+  field = parsed;
+}
+
+void ConfigSource::parse(const std::string& key, const Value& value, double& field) {
+  char* stopped = nullptr;
+  const double parsed = std::strtod(value.text.c_str(), &stopped);
+  if (value.section || value.text.empty() || *stopped != '\0' || !std::isfinite(parsed))
+    wrong_type(key, value.origin, value.section ? "a list or section" : value.text, "a number");
+  field = parsed;
+}
+
+std::string config_text(const std::string& value) {
+  YAML::Emitter out;
+  // A text that YAML would read as another type keeps its quotes.
+  const bool plain = !value.empty() && value.find_first_of("\"'\n:#{}[],&*!|>%@`") == std::string::npos &&
+                     value.front() != ' ' && value.back() != ' ' && value.front() != '-';
+  if (!plain) out << YAML::DoubleQuoted;
+  out << value;
+  return out.c_str();
+}
+
+std::string config_text(bool value) { return value ? "true" : "false"; }
+
+std::string config_text(std::int64_t value) { return std::to_string(value); }
+
+std::string config_text(double value) {
+  char buffer[64];
+  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
+  return {buffer, result.ptr};
+}
+
+std::string to_yaml(const std::vector<ConfigRow>& rows) {
+  std::string out;
+  std::string section;
+  for (const auto& row : rows) {
+    const auto dot = row.key.rfind('.');
+    const std::string outer = dot == std::string::npos ? "" : row.key.substr(0, dot);
+    if (outer != section && !outer.empty()) out += outer + ":\n";
+    section = outer;
+    std::string line = (outer.empty() ? "" : "  ") + last_part(row.key) + ": " + row.value;
+    if (!row.comment.empty()) {
+      if (line.size() < 34) line.resize(34, ' ');
+      line += "  # " + row.comment;
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
+}  // namespace trecvit

@@ -1,0 +1,31 @@
+#include "nn/attention.h"
+
+namespace trecvit::nn {
+
+Tensor Attention::operator()(const Tensor& x) const {
+  const auto dtype = x.scalar_type();
+  const std::int64_t frames = x.size(0), tokens = x.size(1), width = x.size(2);
+  const Tensor packed = at::addmm(qkv_bias->in(dtype), x.reshape({-1, width}), qkv_kernel->in(dtype))
+                            .view({frames, tokens, 3, heads, width / heads})
+                            .permute({2, 0, 3, 1, 4});  // [3, frames, H, N, D]
+  const Tensor mixed = at::scaled_dot_product_attention(packed[0], packed[1], packed[2]);
+  const Tensor rows = mixed.transpose(1, 2).reshape({-1, width});
+  return at::addmm(out_bias->in(dtype), rows, out_kernel->in(dtype).view({width, width})).view(x.sizes());
+}
+
+Attention make_attention(ParameterStore& store, const std::string& name, std::int64_t width, std::int64_t heads) {
+  const std::int64_t head_width = width / heads;
+  Attention a;
+  a.heads = heads;
+  // Each of the three is drawn as a matrix [C, C] of its own, whatever leaf holds it.
+  a.qkv_kernel = store.add_columns({name + "/query/kernel", name + "/key/kernel", name + "/value/kernel"}, width, width,
+                                   {width, heads, head_width}, /*decay=*/true, uniform(xavier_limit(width, width)));
+  a.qkv_bias = store.add_columns({name + "/query/bias", name + "/key/bias", name + "/value/bias"}, 1, width,
+                                 {heads, head_width}, /*decay=*/false, zeros());
+  a.out_kernel =
+      store.add(name + "/out/kernel", {heads, head_width, width}, /*decay=*/true, uniform(xavier_limit(width, width)));
+  a.out_bias = store.add(name + "/out/bias", {width}, /*decay=*/false, zeros());
+  return a;
+}
+
+}  // namespace trecvit::nn

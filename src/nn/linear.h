@@ -1,0 +1,25 @@
+// y = x W + b with W stored [in, out], as the official checkpoints store it.
+#pragma once
+
+#include "nn/parameters.h"
+
+namespace trecvit::nn {
+
+struct Linear {
+  Parameter* kernel = nullptr;  // [in, out]
+  Parameter* bias = nullptr;    // [out]
+
+  // x [..., in] -> [..., out], in x's dtype.
+  Tensor operator()(const Tensor& x) const;
+};
+
+// Declares `name`/kernel [in, out] (decayed) and `name`/bias [out].
+Linear make_linear(ParameterStore& store, const std::string& name, std::int64_t in, std::int64_t out, Init kernel, Init bias);
+
+// Xavier (Glorot) uniform limit for a kernel [in, out].
+double xavier_limit(std::int64_t in, std::int64_t out);
+
+// GELU in its tanh form, the only one the model uses (numerics.md).
+Tensor gelu(const Tensor& x);
+
+}  // namespace trecvit::nn

@@ -1,0 +1,125 @@
+#include "nn/parameters.h"
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace trecvit::nn {
+
+Init zeros() {
+  return [](Rng&) { return 0.0f; };
+}
+
+Init normal(double standard_deviation) {
+  return [standard_deviation](Rng& rng) { return static_cast<float>(standard_deviation * rng.normal()); };
+}
+
+Init uniform(double limit) {
+  return [limit](Rng& rng) { return static_cast<float>(rng.uniform(-limit, limit)); };
+}
+
+Init lru_radius(double min_radius, double max_radius) {
+  return [=](Rng& rng) {
+    const double squared = rng.uniform(min_radius * min_radius, max_radius * max_radius);
+    const double minus_log_radius = -0.5 * std::log(squared);
+    return static_cast<float>(std::log(std::expm1(minus_log_radius)));
+  };
+}
+
+Tensor Parameter::in(at::ScalarType dtype) const {
+  if (value.scalar_type() == dtype) return value;
+  if (at::GradMode::is_enabled()) return value.to(dtype);
+  const auto version = static_cast<std::int64_t>(value._version());
+  if (!cast_.defined() || cast_.scalar_type() != dtype || cast_version_ != version) {
+    cast_ = value.to(dtype);
+    cast_version_ = version;
+  }
+  return cast_;
+}
+
+namespace {
+
+std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+std::int64_t product(const std::vector<std::int64_t>& shape) {
+  std::int64_t n = 1;
+  for (auto d : shape) n *= d;
+  return n;
+}
+
+}  // namespace
+
+Parameter* ParameterStore::add(const std::string& name, std::vector<std::int64_t> shape, bool decay, Init init) {
+  Parameter& p = parameters_.emplace_back();
+  p.parts.push_back({.name = name, .shape = shape, .strides = contiguous_strides(shape), .init = std::move(init)});
+  p.shape = std::move(shape);
+  p.decay = decay;
+  return &p;
+}
+
+Parameter* ParameterStore::add_columns(const std::vector<std::string>& names, std::int64_t rows, std::int64_t columns,
+                                       std::vector<std::int64_t> official, bool decay, Init init) {
+  Parameter& p = parameters_.emplace_back();
+  const auto n = static_cast<std::int64_t>(names.size());
+  p.shape = rows == 1 ? std::vector<std::int64_t>{n * columns} : std::vector<std::int64_t>{rows, n * columns};
+  p.decay = decay;
+  // Inner dimensions of one row are contiguous; the outermost one of a matrix steps over the neighbours' columns.
+  std::vector<std::int64_t> strides = contiguous_strides(official);
+  if (rows != 1) {
+    ensure(official.front() == rows, names.front(), ": the first official dimension is not the number of rows");
+    strides.front() = n * columns;
+  }
+  ensure(product(official) == rows * columns, names.front(), ": official shape does not fit");
+  for (std::int64_t i = 0; i < n; ++i)
+    p.parts.push_back(
+        {.name = names[static_cast<std::size_t>(i)], .shape = official, .strides = strides, .offset = i * columns, .init = init});
+  return &p;
+}
+
+std::int64_t ParameterStore::count() const {
+  std::int64_t n = 0;
+  for (const auto& p : parameters_) n += product(p.shape);
+  return n;
+}
+
+std::int64_t ParameterStore::decayed_count() const {
+  std::int64_t n = 0;
+  for (const auto& p : parameters_) n += p.decay ? product(p.shape) : 0;
+  return n;
+}
+
+void ParameterStore::allocate(at::Device device) {
+  const at::NoGradGuard no_grad;
+  flat_ = at::empty({count()}, at::TensorOptions().dtype(at::kFloat).device(device));
+  grad_ = at::zeros_like(flat_);
+  std::int64_t next = 0;
+  for (const bool decay : {true, false}) {
+    for (auto& p : parameters_) {
+      if (p.decay != decay) continue;
+      const std::int64_t n = product(p.shape);
+      p.value = flat_.narrow(0, next, n).view(p.shape).detach();
+      p.value.set_requires_grad(true);
+      p.value.mutable_grad() = grad_.narrow(0, next, n).view(p.shape);
+      next += n;
+    }
+  }
+}
+
+void ParameterStore::initialise(std::uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  for (auto& p : parameters_) {
+    for (const auto& part : p.parts) {
+      Rng rng(seed, stream_id(part.name));
+      Tensor values = at::empty(part.shape, at::kFloat);
+      float* out = values.data_ptr<float>();
+      for (std::int64_t i = 0, n = values.numel(); i < n; ++i) out[i] = part.init(rng);
+      part.of(p.value.detach()).copy_(values);
+    }
+  }
+}
+
+}  // namespace trecvit::nn

@@ -1,0 +1,31 @@
+// What mixes information over time. TRecViT's own is the gated LRU; others can take its place.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/parameters.h"
+
+namespace trecvit::nn {
+
+// What one layer remembers of the frames it has seen: named tensors whose first dimension is rows = B*N (stream-major).
+struct MixerState {
+  std::vector<Tensor> tensors;
+};
+
+class TemporalMixer {
+ public:
+  virtual ~TemporalMixer() = default;
+
+  // x [T, rows, C], normalised -> [T, rows, C]. Row r at time t sees times <= t of row r alone.
+  // `state` null: every row begins here. Otherwise the rows continue from `state`, which then holds what they know after
+  // the last frame; rows where `fresh` [rows] (bool) is true begin here. `fresh` undefined: none is.
+  virtual Tensor forward(const Tensor& x, MixerState* state, const Tensor& fresh) const = 0;
+
+  // Zeroed state for so many rows, and the official names of its tensors ("rg_lru", "conv1d").
+  virtual MixerState make_state(std::int64_t rows, at::Device device, at::ScalarType dtype) const = 0;
+  virtual std::vector<std::string> state_names() const = 0;
+};
+
+}  // namespace trecvit::nn

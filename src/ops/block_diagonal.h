@@ -1,0 +1,12 @@
+// Block-diagonal linear map: H independent blocks of the channels. The gates of the RG-LRU (Griffin, arXiv 2402.19427).
+#pragma once
+
+#include <torch/torch.h>
+
+namespace trecvit::ops {
+
+// x [M, R] and w [H, D, D] with R = H*D, same dtype  ->  y [M, R],  y[m, h*D+j] = sum_i x[m, h*D+i] w[h, i, j].
+// No copy of x or y is made: each block is a strided product. Differentiable in both.
+at::Tensor block_diagonal(const at::Tensor& x, const at::Tensor& w);
+
+}  // namespace trecvit::ops

@@ -1,0 +1,97 @@
+#include "core/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "core/file.h"
+
+namespace trecvit {
+namespace {
+
+struct Inner {
+  double lr = 0.5;
+  std::int64_t steps = 3;
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v("lr", self.lr, "rate");
+    v("steps", self.steps, "count");
+  }
+};
+struct Outer {
+  std::string name = "x";
+  bool on = false;
+  Inner train;
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v("name", self.name, "");
+    v("on", self.on, "");
+    v("train", self.train, "");
+  }
+};
+
+std::string failure(const std::vector<std::string>& settings, const std::string& yaml = "") {
+  const auto path = std::filesystem::temp_directory_path() / text("config_test_", ::getpid(), ".yaml");
+  write_file(path, yaml);
+  std::string message;
+  try {
+    ConfigSource source;
+    source.load(path);
+    for (const auto& s : settings) source.set(s);
+    Outer config;
+    source.apply(config);
+  } catch (const UsageError& error) {
+    message = error.what();
+  }
+  std::filesystem::remove(path);
+  return message;
+}
+
+TEST(Config, LaterSourcesWin) {
+  ConfigSource source;
+  source.set("train.lr=0.1");
+  source.set("train.lr=2e-3");
+  source.set("name='12'");
+  source.set("on=true");
+  Outer config;
+  const auto origins = source.apply(config);
+  EXPECT_EQ(config.train.lr, 2e-3);
+  EXPECT_EQ(config.name, "12");
+  EXPECT_TRUE(config.on);
+  EXPECT_EQ(config.train.steps, 3);
+  EXPECT_EQ(origins.at("train.lr"), "--set");
+  EXPECT_EQ(origins.count("train.steps"), 0u);
+}
+
+TEST(Config, MistakesNameKeyPlaceAndCure) {
+  EXPECT_THAT(failure({"train.lrr=1"}), testing::HasSubstr("did you mean 'train.lr'"));
+  EXPECT_THAT(failure({"lr=1"}), testing::HasSubstr("did you mean 'train.lr'"));
+  EXPECT_THAT(failure({"train.lr=fast"}), testing::HasSubstr("train.lr must be a number, not 'fast'"));
+  EXPECT_THAT(failure({"train.steps=1.5"}), testing::HasSubstr("train.steps must be a whole number"));
+  EXPECT_THAT(failure({"on=perhaps"}), testing::HasSubstr("on must be true or false"));
+  EXPECT_THAT(failure({"train.lr"}), testing::HasSubstr("key=value"));
+  EXPECT_THAT(failure({"train=3"}), testing::HasSubstr("section"));
+  EXPECT_THAT(failure({}, "train:\n  lr: [1, 2]\n"), testing::HasSubstr(".yaml:2"));
+  EXPECT_THAT(failure({}, "train: {lr: 1\n"), testing::HasSubstr("not valid YAML"));
+  EXPECT_THAT(failure({}, "- a\n"), testing::HasSubstr("YAML map"));
+  EXPECT_EQ(failure({}, "train: {lr: 1, steps: 4}\n"), "");
+}
+
+TEST(Config, WhatIsShownReadsBackTheSame) {
+  Outer config;
+  config.name = "a: b # c";
+  config.train.lr = 0.1 + 0.2;
+  const auto path = std::filesystem::temp_directory_path() / text("config_round_", ::getpid(), ".yaml");
+  write_file(path, to_yaml(config_rows(config)));
+  ConfigSource source;
+  source.load(path);
+  Outer back;
+  source.apply(back);
+  std::filesystem::remove(path);
+  EXPECT_EQ(back.name, config.name);
+  EXPECT_EQ(back.train.lr, config.train.lr);
+}
+
+}  // namespace
+}  // namespace trecvit
