@@ -1,5 +1,5 @@
-// From decoded planes to the RGB a model sees, in one pass per kept frame: colour conversion, crop, antialiased bilinear
-// resize, flip.
+// From decoded planes to the RGB a model sees, in one pass per kept frame: colour conversion, crop, antialiased
+// bilinear resize, flip.
 #pragma once
 
 #include <cstdint>

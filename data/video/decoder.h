@@ -15,8 +15,8 @@ namespace trecvit::video {
 
 // What `inspect video --json` prints; agrees with ffprobe.
 struct VideoInfo {
-  std::string codec;        // FFmpeg's decoder-independent name: "vp9", "h264", ...
-  int width = 0;            // pixels as coded and displayed by ffprobe (before rotation)
+  std::string codec;  // FFmpeg's decoder-independent name: "vp9", "h264", ...
+  int width = 0;      // pixels as coded and displayed by ffprobe (before rotation)
   int height = 0;
   int rotation = 0;         // degrees clockwise
   std::int64_t frames = 0;  // counted, not guessed from duration
@@ -25,36 +25,51 @@ struct VideoInfo {
   std::string pix_fmt;      // "yuv420p", ...
 };
 
+// What a Decoder has done so far; for tests and benchmarks.
+struct DecodeCounts {
+  std::int64_t packets = 0;  // decoded
+  std::int64_t dropped = 0;  // passed over because no wanted frame depends on them
+  std::int64_t frames = 0;   // that came out of the decoder
+  std::int64_t jumps = 0;    // times decoding began anew at another place
+};
+
 struct DecoderOptions {
   double deadline_s = 30;  // longest time one call may spend on this file; past it Error
 };
 
-// One file, one decoding thread. Not thread-safe; movable.
+// One file, one decoding thread. Not thread-safe; movable. Files up to 48 MB are read once and kept in memory.
 class Decoder {
  public:
-  // Error: missing, empty, not a video, no video stream, unknown codec. `source` may be a path or a URL of libavformat.
+  // Error: missing, empty, a folder, not a video, no video stream, unknown codec. `source`: a path or a URL of
+  // libavformat.
   explicit Decoder(const std::string& source, const DecoderOptions& options = {});
   ~Decoder();
   Decoder(Decoder&&) noexcept;
   Decoder& operator=(Decoder&&) noexcept;
 
-  // Everything but `frames` is known without a scan.
+  // Everything but `frames` is known without a scan; `frames` is 0 before times() or decode() was called.
   const VideoInfo& info() const;
 
-  // Presentation times (seconds from the first frame) of every frame, from one scan of the packets.
+  // Presentation times (seconds from the first frame) of every frame, from one scan of the packets; ascending. Frames
+  // that an edit list or the codec hides do not count. A file whose packets do not tell is decoded once instead. Of a
+  // file cut off in the middle: the frames before the cut.
   const std::vector<double>& times();
 
-  // The next frame in presentation order, or nullptr at the end of the file (a normal result).
-  // Error: the data is damaged so that no further frame can be had. The frame is valid until the next call.
+  // The next frame in presentation order, or nullptr at the end of the file (a normal result). Damaged pictures that
+  // the codec conceals are handed out. Error: the data is damaged so that no further frame can be had. The frame is
+  // valid until the next call. Reads live sources without a scan. decode() in between does not move this cursor.
   const Frame* next();
 
-  // Back to the first frame.
+  // next() starts again at the first frame.
   void rewind();
 
-  // Calls sink(k, frame) for every requested frame number, in ascending order of number; numbers may repeat and need not be
-  // sorted; k is the place in `numbers`. Error: a number outside the file, or damaged data before it is reached.
+  // Calls sink(k, frame) for every requested frame number, in ascending order of number; numbers may repeat and need
+  // not be sorted; k is the place in `numbers`. Frames are bit-exact, as if the whole file had been decoded. Error: a
+  // number outside the file, or damaged data before it is reached (strict: concealed damage counts).
   void decode(std::span<const std::int64_t> numbers,
               const std::function<void(std::size_t k, const Frame& frame)>& sink);
+
+  const DecodeCounts& counts() const;
 
  private:
   struct Impl;

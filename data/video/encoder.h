@@ -14,7 +14,7 @@ struct EncoderOptions {
   int width = 0;              // pixels, even for the 4:2:0 codecs
   int height = 0;
   double fps = 12;
-  int quality = 30;           // constant quality: 0 best .. 63 worst for vp8/vp9, 0 .. 51 for h264, quantiser 1..31 else
+  int quality = 30;  // constant quality: 0 best .. 63 worst for vp8/vp9, 0 .. 51 for h264, quantiser 1..31 else
   int keyframe_interval = 128;
 };
 

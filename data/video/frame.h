@@ -11,11 +11,11 @@ namespace trecvit::video {
 // Shares one decoder buffer; valid until the Decoder that lent it decodes the next frame.
 struct Frame {
   const AVFrame* picture = nullptr;
-  int width = 0;        // pixels as displayed, after rotation metadata
+  int width = 0;  // pixels as displayed, after rotation metadata
   int height = 0;
-  int rotation = 0;     // degrees clockwise to apply for display: 0, 90, 180, 270
+  int rotation = 0;         // degrees clockwise to apply for display: 0, 90, 180, 270
   std::int64_t number = 0;  // in presentation order, from 0
-  double pts_s = 0;     // presentation time in seconds from the first frame
+  double pts_s = 0;         // presentation time in seconds from the first frame
 };
 
 }  // namespace trecvit::video

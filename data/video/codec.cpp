@@ -1,0 +1,73 @@
+#include "data/video/codec.h"
+
+#include <algorithm>
+#include <new>
+
+#include "core/error.h"
+
+namespace trecvit::video {
+namespace {
+
+// Larger pictures are taken for damage: no camera makes them, and a broken header must not claim gigabytes.
+constexpr std::int64_t kMostPixels = 8192LL * 8192;
+
+bool damaged(const AVFrame& frame) {
+  return frame.decode_error_flags != 0 || (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0;
+}
+
+}  // namespace
+
+Codec::Codec(const AVStream& stream, int reorder, const std::string& source) : frame_(new_frame()) {
+  const AVCodecParameters& par = *stream.codecpar;
+  const AVCodec* decoder = avcodec_find_decoder(par.codec_id);
+  if (!decoder)
+    throw Error("video ", source, " needs a decoder for ", avcodec_get_name(par.codec_id), ", which is missing");
+  context_.reset(avcodec_alloc_context3(decoder));
+  if (!context_) throw std::bad_alloc();
+  int code = avcodec_parameters_to_context(context_.get(), &par);
+  if (code >= 0) {
+    context_->pkt_timebase = stream.time_base;
+    context_->thread_count = 1;  // parallel over clips, never within one: results and memory stay predictable
+    context_->max_pixels = kMostPixels;
+    context_->has_b_frames = std::max(context_->has_b_frames, reorder);
+    code = avcodec_open2(context_.get(), decoder, nullptr);
+  }
+  if (code < 0)
+    throw Error("video ", source, " has damaged ", avcodec_get_name(par.codec_id), " headers (", libav_text(code), ")");
+}
+
+const AVFrame* Codec::next(const Feed& feed) {
+  // A decoder that is being emptied may report each damaged picture it still holds, but no more than that.
+  int faults_left = 64;
+  for (;;) {
+    const int code = avcodec_receive_frame(context_.get(), frame_.get());
+    if (code >= 0) {
+      ++frames_;
+      if (damaged(*frame_)) ++faults_;
+      return frame_.get();
+    }
+    if (code == AVERROR_EOF) return nullptr;
+    if (code != AVERROR(EAGAIN)) {
+      if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
+      ++faults_;
+      if (draining_ && --faults_left == 0) return nullptr;
+      if (draining_) continue;
+    } else if (draining_) {
+      return nullptr;
+    }
+    AVPacket* packet = feed();
+    if (packet) ++packets_;
+    draining_ = packet == nullptr;
+    const int sent = avcodec_send_packet(context_.get(), packet);
+    if (sent == AVERROR(ENOMEM)) throw std::bad_alloc();
+    if (sent < 0 && sent != AVERROR_EOF) ++faults_;
+  }
+}
+
+void Codec::flush() {
+  avcodec_flush_buffers(context_.get());
+  draining_ = false;
+  faults_ = 0;
+}
+
+}  // namespace trecvit::video

@@ -1,0 +1,48 @@
+// Ownership and error text for FFmpeg's C objects. Internal to data/video: no other folder includes this file.
+#pragma once
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/frame.h>
+#include <libswscale/swscale.h>
+}
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace trecvit::video {
+
+struct LibavFree {
+  void operator()(AVFormatContext* context) const { avformat_close_input(&context); }
+  void operator()(AVCodecContext* context) const { avcodec_free_context(&context); }
+  void operator()(AVFrame* frame) const { av_frame_free(&frame); }
+  void operator()(AVPacket* packet) const { av_packet_free(&packet); }
+  void operator()(SwsContext* context) const { sws_freeContext(context); }
+};
+template <class T>
+using Handle = std::unique_ptr<T, LibavFree>;
+
+// Never null; std::bad_alloc instead.
+Handle<AVFrame> new_frame();
+Handle<AVPacket> new_packet();
+
+// FFmpeg's words for an error code, without a full stop.
+std::string libav_text(int code);
+
+// FFmpeg prints nothing from now on: what went wrong is said once, by our Error. Call before any other use.
+void silence_libav();
+
+// The time one call may take. Steady clock.
+class Deadline {
+ public:
+  void start(double seconds);
+  bool passed() const { return Clock::now() >= end_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point end_ = Clock::time_point::max();
+};
+
+}  // namespace trecvit::video
