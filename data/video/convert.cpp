@@ -1,76 +1,90 @@
 #include "data/video/convert.h"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
-#include "data/video/libav.h"
+#include "data/video/picture.h"
+#include "data/video/resample.h"
+#include "data/video/triangle.h"
 
 namespace trecvit::video {
+namespace {
+
+// A view in the orientation of the stored picture, and where its pixels go.
+struct Placement {
+  View part;
+  int columns = 0, rows = 0;  // output pixels along the stored picture's axes
+  bool mirrored = false;      // columns run from right to left
+  std::ptrdiff_t origin = 0, column_step = 0, row_step = 0;
+};
+
+// Displayed pixel (x, y) of a picture of w x h stored pixels shows the stored pixel
+//   90: (y, h - 1 - x)   180: (w - 1 - x, h - 1 - y)   270: (w - 1 - y, x)
+Placement place(const Frame& frame, const View& view, int width, int height, int stored_width, int stored_height) {
+  Placement p{.part = view, .columns = width, .rows = height};
+  const bool turned = frame.rotation % 180 != 0;
+  if (turned) {
+    std::swap(p.part.x, p.part.y);
+    std::swap(p.part.width, p.part.height);
+    std::swap(p.columns, p.rows);
+  }
+  if (frame.rotation == 90 || frame.rotation == 180) p.part.y = stored_height - p.part.y - p.part.height;
+  if (frame.rotation == 180 || frame.rotation == 270) p.part.x = stored_width - p.part.x - p.part.width;
+  const bool right_to_left = (frame.rotation == 90 || frame.rotation == 180) != view.flip;
+  const bool bottom_up = frame.rotation == 180 || frame.rotation == 270;
+  const std::ptrdiff_t along_x = right_to_left ? -1 : 1, along_y = bottom_up ? -width : width;
+  p.origin = (right_to_left ? width - 1 : 0) + (bottom_up ? static_cast<std::ptrdiff_t>(width) * (height - 1) : 0);
+  p.column_step = turned ? along_y : along_x;
+  p.row_step = turned ? along_x : along_y;
+  if (p.column_step == -1) {  // filter backwards rather than store backwards
+    p.mirrored = true;
+    p.origin -= width - 1;
+    p.column_step = 1;
+  }
+  return p;
+}
+
+}  // namespace
 
 View whole(const Frame& frame) {
   return {.width = static_cast<double>(frame.width), .height = static_cast<double>(frame.height)};
 }
 
-namespace {
-struct Taps {
-  int first = 0;
-  std::vector<float> weights;
-};
-std::vector<Taps> triangle(double start, double length, int source, int out) {
-  std::vector<Taps> all(static_cast<std::size_t>(out));
-  const double scale = length / out, half = std::max(1.0, scale);
-  for (int i = 0; i < out; ++i) {
-    const double centre = start + (i + 0.5) * scale;
-    const int first = std::max(0, static_cast<int>(std::floor(centre - half)));
-    const int last = std::min(source, static_cast<int>(std::ceil(centre + half)));
-    Taps& taps = all[static_cast<std::size_t>(i)];
-    taps.first = first;
-    double sum = 0;
-    for (int j = first; j < last; ++j) sum += std::max(0.0, 1 - std::abs(j + 0.5 - centre) / half);
-    for (int j = first; j < last; ++j) {
-      taps.weights.push_back(static_cast<float>(std::max(0.0, 1 - std::abs(j + 0.5 - centre) / half) / sum));
-    }
-  }
-  return all;
-}
-}  // namespace
-
 void convert(const Frame& frame, const View& view, int out_width, int out_height, std::uint8_t* rgb) {
-  const AVFrame& p = *frame.picture;
-  Handle<SwsContext> scaler(sws_getContext(p.width, p.height, static_cast<AVPixelFormat>(p.format), p.width, p.height,
-                                           AV_PIX_FMT_RGB24, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT,
-                                           nullptr, nullptr, nullptr));
-  if (!scaler) throw Error("pictures of this pixel format cannot be converted");
-  std::vector<std::uint8_t> full(static_cast<std::size_t>(p.width) * p.height * 3);
-  std::uint8_t* planes[] = {full.data()};
-  const int strides[] = {p.width * 3};
-  sws_scale(scaler.get(), p.data, p.linesize, 0, p.height, planes, strides);
-  const auto xs = triangle(view.x, view.width, frame.width, out_width);
-  const auto ys = triangle(view.y, view.height, frame.height, out_height);
-  const auto pixel = [&](int x, int y) {
-    int sx = x, sy = y;
-    if (frame.rotation == 90) sx = y, sy = p.height - 1 - x;
-    if (frame.rotation == 180) sx = p.width - 1 - x, sy = p.height - 1 - y;
-    if (frame.rotation == 270) sx = p.width - 1 - y, sy = x;
-    return &full[(static_cast<std::size_t>(sy) * p.width + sx) * 3];
-  };
-  for (int y = 0; y < out_height; ++y) {
-    for (int x = 0; x < out_width; ++x) {
-      const Taps& h = xs[static_cast<std::size_t>(view.flip ? out_width - 1 - x : x)];
-      const Taps& v = ys[static_cast<std::size_t>(y)];
-      float sum[3] = {0, 0, 0};
-      for (std::size_t j = 0; j < v.weights.size(); ++j) {
-        for (std::size_t i = 0; i < h.weights.size(); ++i) {
-          const std::uint8_t* from = pixel(h.first + static_cast<int>(i), v.first + static_cast<int>(j));
-          const float weight = v.weights[j] * h.weights[i];
-          for (int c = 0; c < 3; ++c) sum[c] += weight * from[c];
-        }
-      }
-      for (int c = 0; c < 3; ++c) *rgb++ = static_cast<std::uint8_t>(std::clamp(sum[c] + 0.5f, 0.f, 255.f));
-    }
+  constexpr double kSlack = 1e-6;  // of a pixel: views are computed in floating point
+  ensure(out_width > 0 && out_height > 0 && view.width > 0 && view.height > 0 && view.x >= -kSlack &&
+             view.y >= -kSlack && view.x + view.width <= frame.width + kSlack &&
+             view.y + view.height <= frame.height + kSlack,
+         "the view ", view.x, ",", view.y, " ", view.width, " x ", view.height, " does not fit a picture of ",
+         frame.width, " x ", frame.height);
+  const AVFrame& stored = *frame.picture;
+  const Picture picture = describe(stored);
+  const Placement placed = place(frame, view, out_width, out_height, stored.width, stored.height);
+  ResampleJob job{.picture = &picture,
+                  .width = placed.columns,
+                  .height = placed.rows,
+                  .rgb = rgb,
+                  .origin = placed.origin,
+                  .column_step = placed.column_step,
+                  .row_step = placed.row_step};
+  for (int c = 0; c < picture.components; ++c) {
+    const Component& part = picture.component[static_cast<std::size_t>(c)];
+    const auto position = [](double at, double site, double spacing) { return (at - site) / spacing + 0.5; };
+    job.across[c] = &triangle({.source = part.width,
+                               .out = placed.columns,
+                               .start = position(placed.part.x, part.site_x, part.spacing_x),
+                               .length = placed.part.width / part.spacing_x,
+                               .reversed = placed.mirrored});
+    job.down[c] = &triangle({.source = part.height,
+                             .out = placed.rows,
+                             .start = position(placed.part.y, part.site_y, part.spacing_y),
+                             .length = placed.part.height / part.spacing_y});
   }
+  static const Lanes lanes = widest_lanes();
+  thread_local std::vector<float> scratch;
+  resample(job, lanes, scratch);
 }
 
 }  // namespace trecvit::video
