@@ -1,0 +1,179 @@
+#include "data/synth/synth.h"
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <vector>
+
+#include "core/config.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "data/synth/layout.h"
+#include "data/synth/motion.h"
+#include "data/synth/scene.h"
+#include "data/video/encoder.h"
+
+namespace trecvit {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// What decides the content of the files. Raise the version when the rendering changes.
+Json identity(const SynthOptions& o) {
+  return {{"made_by", "trecvit dataset synth"},
+          {"version", 1},
+          {"format", o.format},
+          {"train", o.train},
+          {"validation", o.validation},
+          {"width", o.width},
+          {"height", o.height},
+          {"min_frames", o.min_frames},
+          {"max_frames", o.max_frames},
+          {"fps", o.fps},
+          {"difficulty", o.difficulty},
+          {"seed", o.seed}};
+}
+
+// Is the folder ours, and for the same options? Makes it ours when it is empty.
+void claim(const fs::path& out, const Json& wanted) {
+  const fs::path mark = out / "synth.json";
+  if (fs::exists(out) && !fs::is_directory(out)) throw Error(out.string(), " is a file; the output must be a folder");
+  if (!fs::exists(mark)) {
+    if (fs::exists(out) && !fs::is_empty(out)) {
+      throw Error("folder ", out.string(),
+                  " is not empty and was not made by dataset synth; give an empty or a new folder");
+    }
+    make_folders(out);
+    write_file(mark, wanted.dump(2) + "\n");
+    return;
+  }
+  const Json found = Json::parse(read_file(mark), nullptr, /*allow_exceptions=*/false);
+  if (found.is_discarded() || !found.is_object()) {
+    throw Error(mark.string(), " is not a record of dataset synth; give an empty or a new folder");
+  }
+  for (const auto& [key, value] : wanted.items()) {
+    const Json other = found.value(key, Json());
+    if (other != value) {
+      throw Error("folder ", out.string(), " holds videos made with ", key, " = ", other.dump(), ", not ", value.dump(),
+                  "; give a new folder or the same options");
+    }
+  }
+}
+
+// Left by a run that was killed while encoding.
+void remove_partial_files(const fs::path& folder) {
+  std::vector<fs::path> partial;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".tmp") partial.push_back(entry.path());
+  }
+  for (const fs::path& path : partial) fs::remove(path);
+}
+
+// Renders and encodes one video unless it exists; tells what it shows either way.
+synth::Caption make_video(const fs::path& out, const SynthOptions& options, const synth::Clip& clip, bool exists,
+                          std::vector<std::uint8_t>& frames) {
+  const synth::MotionClass& motion = synth::motion_classes()[clip.motion_class];
+  const bool hard = options.difficulty == "hard";
+  const char* purpose = clip.training ? "synth.video.train" : "synth.video.validation";
+  Rng rng(options.seed, stream_id(text(purpose, ".", clip.number)));
+  const int count = options.min_frames + static_cast<int>(rng.below(options.max_frames - options.min_frames + 1));
+  const synth::Script script(motion.motion, hard, options.width, options.height, rng);
+  synth::Scene scene(motion.motion, hard, options.width, options.height, rng);
+  synth::Caption caption{.object = scene.object(), .surface = scene.surface()};
+  if (exists) return caption;
+  const auto size = static_cast<std::size_t>(options.width) * static_cast<std::size_t>(options.height) * 3;
+  frames.resize(size * static_cast<std::size_t>(count));
+  const std::span<std::uint8_t> all(frames);
+  // Always drawn forwards; a reversed class shows the same frames in the other order.
+  for (int i = 0; i < count; ++i) {
+    scene.render(script, static_cast<double>(i) / (count - 1), rng,
+                 all.subspan(size * static_cast<std::size_t>(i), size));
+  }
+  const bool vp9 = options.format == "ssv2";
+  video::Encoder encoder(out / clip.path, {.codec = vp9 ? "vp9" : "h264",
+                                           .width = options.width,
+                                           .height = options.height,
+                                           .fps = options.fps,
+                                           .quality = vp9 ? 30 : 20});
+  for (int i = 0; i < count; ++i) {
+    const int shown = motion.reversed ? count - 1 - i : i;
+    encoder.add(all.subspan(size * static_cast<std::size_t>(shown), size));
+  }
+  encoder.finish();
+  return caption;
+}
+
+}  // namespace
+
+void SynthOptions::check() const {
+  const auto even = [](int side) { return side >= 16 && side <= 4096 && side % 2 == 0; };
+  require(format == "ssv2" || format == "kinetics", "format", format, "ssv2 or kinetics");
+  require(difficulty == "easy" || difficulty == "hard", "difficulty", difficulty, "easy or hard");
+  require(train >= 0 && train <= 10'000'000, "train", train, "between 0 and 10000000 videos");
+  require(validation >= 0 && validation <= 10'000'000, "validation", validation, "between 0 and 10000000 videos");
+  require(train + validation > 0, "train", train, "above 0 when validation is 0 too");
+  require(even(width), "width", width, "an even number of pixels between 16 and 4096");
+  require(even(height), "height", height, "an even number of pixels between 16 and 4096");
+  require(min_frames >= 2 && min_frames <= max_frames, "min_frames", min_frames, "between 2 and max_frames");
+  require(max_frames <= 10'000, "max_frames", max_frames, "at most 10000");
+  require(fps > 0 && fps <= 1000, "fps", fps, "above 0 and at most 1000 frames per second");
+  require(workers >= 1 && workers <= 256, "workers", workers, "between 1 and 256");
+}
+
+SynthReport synthesize(const fs::path& out, const SynthOptions& options,
+                       const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  options.check();
+  const auto began = std::chrono::steady_clock::now();
+  claim(out, identity(options));
+  const std::vector<synth::Clip> clips = synth::plan(options);
+  for (const char* folder : {"20bn-something-something-v2", "train", "val"}) {
+    if ((options.format == "ssv2") != (folder[0] == '2')) continue;
+    make_folders(out / folder);
+    remove_partial_files(out / folder);
+  }
+  std::vector<synth::Caption> captions(clips.size());
+  const auto total = static_cast<std::int64_t>(clips.size());
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::int64_t> kept{0};
+  std::atomic<bool> stop{false};
+  std::mutex mutex;  // of `failure` and `done`
+  std::exception_ptr failure;
+  std::int64_t done = 0;
+  const auto work = [&] {
+    std::vector<std::uint8_t> frames;
+    for (std::size_t i; !stop && (i = next++) < clips.size();) {
+      try {
+        std::error_code missing;
+        const auto bytes = fs::file_size(out / clips[i].path, missing);
+        const bool exists = !missing && bytes > 0;
+        captions[i] = make_video(out, options, clips[i], exists, frames);
+        kept += exists ? 1 : 0;
+        const std::lock_guard lock(mutex);
+        ++done;
+        if (progress) progress(done, total);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        stop = true;
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 1; i < options.workers; ++i) threads.emplace_back(work);
+    work();
+  }
+  if (failure) std::rethrow_exception(failure);
+  synth::write_index(out, options, clips, captions);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  return {.written = total - kept,
+          .kept = kept,
+          .classes = static_cast<std::int64_t>(synth::motion_classes().size()),
+          .seconds = took.count()};
+}
+
+}  // namespace trecvit
