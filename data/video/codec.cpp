@@ -43,13 +43,13 @@ const AVFrame* Codec::next(const Feed& feed) {
     const int code = avcodec_receive_frame(context_.get(), frame_.get());
     if (code >= 0) {
       ++frames_;
-      if (damaged(*frame_)) ++faults_;
+      if (damaged(*frame_) && !excused(frame_->pts)) ++faults_;
       return frame_.get();
     }
     if (code == AVERROR_EOF) return nullptr;
     if (code != AVERROR(EAGAIN)) {
       if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
-      ++faults_;
+      if (!excused(sent_pts_)) ++faults_;
       if (draining_ && --faults_left == 0) return nullptr;
       if (draining_) continue;
     } else if (draining_) {
@@ -57,10 +57,11 @@ const AVFrame* Codec::next(const Feed& feed) {
     }
     AVPacket* packet = feed();
     if (packet) ++packets_;
+    sent_pts_ = packet ? packet->pts : AV_NOPTS_VALUE;
     draining_ = packet == nullptr;
     const int sent = avcodec_send_packet(context_.get(), packet);
     if (sent == AVERROR(ENOMEM)) throw std::bad_alloc();
-    if (sent < 0 && sent != AVERROR_EOF) ++faults_;
+    if (sent < 0 && sent != AVERROR_EOF && !excused(sent_pts_)) ++faults_;
   }
 }
 
@@ -68,6 +69,7 @@ void Codec::flush() {
   avcodec_flush_buffers(context_.get());
   draining_ = false;
   faults_ = 0;
+  excused_below_ = INT64_MIN;
 }
 
 }  // namespace trecvit::video

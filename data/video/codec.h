@@ -24,18 +24,24 @@ class Codec {
   // Forgets everything decoded so far; the next packet must be a start point.
   void flush();
 
-  // Packets or pictures found damaged since the last flush or forgive().
+  // Packets or pictures found damaged since the last flush or forgive(). Pictures numbered below `number` (by pts) do
+  // not count: at a start point in an open group they lack their references, and nobody asked for them.
   int faults() const { return faults_; }
   void forgive() { faults_ = 0; }
+  void excuse_below(std::int64_t number) { excused_below_ = number; }
 
   std::int64_t packets() const { return packets_; }
   std::int64_t frames() const { return frames_; }
 
  private:
+  bool excused(std::int64_t pts) const { return pts != AV_NOPTS_VALUE && pts < excused_below_; }
+
   Handle<AVCodecContext> context_;
   Handle<AVFrame> frame_;
   bool draining_ = false;
   int faults_ = 0;
+  std::int64_t excused_below_ = INT64_MIN;
+  std::int64_t sent_pts_ = AV_NOPTS_VALUE;
   std::int64_t packets_ = 0, frames_ = 0;  // given and got, in all
 };
 

@@ -10,6 +10,7 @@ extern "C" {
 #include <optional>
 
 #include "core/error.h"
+#include "data/video/clock.h"
 #include "data/video/codec.h"
 #include "data/video/container.h"
 #include "data/video/index.h"
@@ -30,6 +31,7 @@ struct Decoder::Impl {
   // Where the codec stands.
   const AVFrame* picture = nullptr;  // the last one out
   std::int64_t shown = -1;           // its number
+  std::int64_t began = 0;            // number of the frame at whose start point decoding began
   std::size_t position = 0;          // next packet of the index to send
   std::size_t file_position = 0;     // next packet of the index that the container will read, when packets are not kept
   bool live = true;                  // packets come straight from the container, in order, without an index
@@ -39,8 +41,8 @@ struct Decoder::Impl {
 
   // Where next() stands.
   std::int64_t cursor = 0;
-  bool held = false;  // `picture` was decoded for info() and next() has yet to hand it out
-  std::int64_t first_pts = AV_NOPTS_VALUE;
+  bool held = false;           // `picture` was decoded for info() and next() has yet to hand it out
+  std::optional<Clock> clock;  // before there is an index
 
   static Deadline started(double seconds) {
     Deadline deadline;
@@ -51,6 +53,7 @@ struct Decoder::Impl {
   Impl(const std::string& source, const DecoderOptions& options, Probe probe)
       : source(source), options(options), deadline(started(options.deadline_s)), container(source, deadline, probe) {
     info = container.info();
+    clock = new_clock();
   }
 
   // --- packets ---
@@ -91,9 +94,13 @@ struct Decoder::Impl {
 
   // --- pictures ---
 
+  void open_codec() {
+    if (!codec) codec = std::make_unique<Codec>(container.stream(), index ? index->reorder : 0, source);
+  }
+
   // The codec's next picture; sets `shown`. False at the end.
   bool pump() {
-    if (!codec) codec = std::make_unique<Codec>(container.stream(), index ? index->reorder : 0, source);
+    open_codec();
     for (;;) {
       picture = codec->next([this] { return take(); });
       counts.packets = codec->packets();
@@ -110,14 +117,15 @@ struct Decoder::Impl {
   }
 
   // The codec forgets; the next packet is number `start`.
-  void jump(std::size_t start, std::int64_t frames_before) {
+  void jump(std::size_t start) {
     if (codec) codec->flush();
     ++counts.jumps;
     picture = nullptr;
     held = false;
     passed_over = -1;
+    began = 0;
     position = start;
-    shown = frames_before - 1;
+    shown = -1;
     if (live) {
       container.rewind();
     } else if (!index->kept && start != file_position) {
@@ -153,7 +161,7 @@ struct Decoder::Impl {
     file_position = index->packets.size();
     live = false;
     codec.reset();
-    jump(0, 0);
+    jump(0);
     --counts.jumps;
     if (!index->by_time) count_by_decoding();
     info.frames = static_cast<std::int64_t>(index->times.size());
@@ -161,48 +169,52 @@ struct Decoder::Impl {
     if (info.duration_s <= 0 && info.fps > 0) info.duration_s = end + 1 / info.fps;
   }
 
-  // The order in which the decoder presents frames is the index. Times that go backwards or are missing follow the
-  // frame rate.
+  // The order in which the decoder presents frames is the index.
   void count_by_decoding() {
-    const double step = 1 / (info.fps > 0 ? info.fps : 25.0);
-    const double unit = av_q2d(container.stream().time_base);
-    std::int64_t origin = AV_NOPTS_VALUE;
-    std::vector<double>& times = index->times;
-    while (pump()) {
-      const std::int64_t pts = picture->best_effort_timestamp;
-      if (pts != AV_NOPTS_VALUE && origin == AV_NOPTS_VALUE) {
-        origin = pts - std::llround(static_cast<double>(times.size()) * step / unit);
-      }
-      double time = times.empty() ? 0 : times.back() + step;
-      if (pts != AV_NOPTS_VALUE) {
-        const double told = static_cast<double>(pts - origin) * unit;
-        if (times.empty() || told > times.back()) time = told;
-      }
-      times.push_back(time);
-    }
-    jump(0, 0);
+    Clock told = new_clock();
+    while (pump()) index->times.push_back(told.next(picture->best_effort_timestamp));
+    jump(0);
   }
+
+  Clock new_clock() { return Clock(container.stream().time_base, 1 / (info.fps > 0 ? info.fps : 25.0)); }
 
   // --- requests ---
 
-  // Decodes until frame `number` is in `picture`. `anew`: it may have been passed over, so begin at a start point.
+  void begin(const StartPoint& start) {
+    jump(start.packet);
+    open_codec();
+    codec->excuse_below(start.rank);
+    began = start.rank;
+  }
+
+  // Decodes on until frame `number` is in `picture`; false when it does not come, or something before it is damaged.
+  bool run_to(std::int64_t number) {
+    while (pump()) {
+      if (shown >= number) return shown == number && codec->faults() == 0;
+    }
+    return false;
+  }
+
+  // Frame `number` in `picture`. `anew`: it may have been passed over, so begin at a start point.
   void reach(std::int64_t number, bool anew) {
     if (picture && shown == number) return;
     const bool behind = anew || shown >= number;
     if (index->by_time) {
       const auto after = std::upper_bound(index->starts.begin(), index->starts.end(), number,
                                           [](std::int64_t n, const StartPoint& start) { return n < start.rank; });
-      const StartPoint& start = *(after - 1);
-      if (behind || start.packet > position) jump(start.packet, 0);
+      if (behind || (after - 1)->packet > position) begin(*(after - 1));
     } else if (behind) {
-      jump(0, 0);
+      jump(0);
     }
-    while (pump()) {
-      if (shown >= number) break;
+    if (run_to(number)) return;
+    // FFmpeg's H.264 decoder may keep the file's last frame to itself when it began at an open group. What decoding
+    // from the beginning gives, counts.
+    if (index->by_time && began > 0) {
+      begin(index->starts.front());
+      if (run_to(number)) return;
     }
-    if (!picture || shown != number || codec->faults() > 0) {
-      throw Error("video ", source, " is damaged: frame ", number, " of ", index->times.size(), " cannot be decoded");
-    }
+    jump(0);  // a later request must not find the damaged picture
+    throw Error("video ", source, " is damaged: frame ", number, " of ", index->times.size(), " cannot be decoded");
   }
 
   const Frame& present(std::int64_t number, double time) {
@@ -270,10 +282,8 @@ const Frame* Decoder::next() {
   if (impl.index) {
     const auto& times = impl.index->times;
     time = times[static_cast<std::size_t>(std::min<std::int64_t>(number, static_cast<std::int64_t>(times.size()) - 1))];
-  } else if (impl.picture->best_effort_timestamp != AV_NOPTS_VALUE) {
-    if (impl.first_pts == AV_NOPTS_VALUE) impl.first_pts = impl.picture->best_effort_timestamp;
-    time = static_cast<double>(impl.picture->best_effort_timestamp - impl.first_pts) *
-           av_q2d(impl.container.stream().time_base);
+  } else {
+    time = impl.clock->next(impl.picture->best_effort_timestamp);
   }
   return &impl.present(number, time);
 }
@@ -282,7 +292,8 @@ void Decoder::rewind() {
   Impl& impl = *impl_;
   impl.deadline.start(impl.options.deadline_s);
   impl.cursor = 0;
-  impl.jump(0, 0);
+  impl.clock = impl.new_clock();
+  impl.jump(0);
 }
 
 void Decoder::decode(std::span<const std::int64_t> numbers,
