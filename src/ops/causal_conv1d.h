@@ -1,0 +1,20 @@
+// Causal depthwise convolution over time, width 4, with the state that lets a stream continue (Griffin's conv1d).
+#pragma once
+
+#include <torch/torch.h>
+
+namespace trecvit::ops {
+
+struct CausalConv1dResult {
+  at::Tensor out;    // [T, rows, R], contiguous, dtype of x
+  at::Tensor state;  // [rows, 3, R], dtype of x: the last three inputs, oldest first
+};
+
+// out_t = b + sum_{s=0..3} w[3-s] * x_{t-s}; frames before x come from `state` (undefined: zeros).
+// x [T, rows, R] fp32, bf16 or (CPU only) fp64, rows may be strided; w [4, R] and b [R] fp32 (fp64 with fp64 x); state
+// [rows, 3, R] of x's dtype. Sums are fp32. Differentiable once in all four; deterministic.
+// Error: shapes, dtypes or devices that do not fit; T = 0; CUDA tensors in a build without CUDA.
+CausalConv1dResult causal_conv1d(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,
+                                 const at::Tensor& state);
+
+}  // namespace trecvit::ops
