@@ -1,0 +1,129 @@
+// Something-Something V2. Two generations of annotations: something-something-v2-{labels,train,validation,test}.json
+// and labels/{labels,train,validation,test}.json; videos in 20bn-something-something-v2/ID.webm.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "data/datasets/json_file.h"
+#include "data/datasets/readers.h"
+
+namespace trecvit::datasets {
+namespace {
+
+std::vector<fs::path> annotation_folders(const fs::path& root) {
+  return {root / "labels", root / "annotations", root, root.parent_path() / "labels",
+          root.parent_path() / "annotations"};
+}
+
+fs::path find_annotation(const fs::path& root, const std::string& name) {
+  std::vector<fs::path> candidates;
+  for (const fs::path& folder : annotation_folders(root)) {
+    candidates.push_back(folder / (name + ".json"));
+    candidates.push_back(folder / ("something-something-v2-" + name + ".json"));
+  }
+  return first_existing(candidates);
+}
+
+std::string without_brackets(const std::string& pattern) {
+  std::string plain;
+  std::copy_if(pattern.begin(), pattern.end(), std::back_inserter(plain), [](char c) { return c != '[' && c != ']'; });
+  return plain;
+}
+
+// {"Approaching something with your camera": "0", ...}
+std::vector<std::string> read_labels(const fs::path& path) {
+  const Json content = parse_json_file(path);
+  if (!content.is_object() || content.empty()) {
+    throw Error(path.string(), " must be an object that maps class names to numbers");
+  }
+  std::vector<std::string> labels(content.size());
+  for (const auto& [name, value] : content.items()) {
+    std::size_t index = labels.size();
+    if (value.is_number_unsigned()) index = value.get<std::size_t>();
+    if (value.is_string()) {
+      const auto& digits = value.get_ref<const std::string&>();
+      if (!digits.empty() && digits.size() < 8 && digits.find_first_not_of("0123456789") == std::string::npos) {
+        index = std::stoul(digits);
+      }
+    }
+    if (index >= labels.size() || !labels[index].empty()) {
+      throw Error(path.string(), " gives the class \"", name, "\" the number ", value.dump(),
+                  "; the numbers must be 0 to ", labels.size() - 1, ", each once");
+    }
+    labels[index] = name;
+  }
+  return labels;
+}
+
+std::string read_id(const Json& entry, const fs::path& path, std::size_t position) {
+  if (entry.is_object()) {
+    const auto id = entry.find("id");
+    if (id != entry.end() && id->is_string() && !id->get_ref<const std::string&>().empty()) return *id;
+    if (id != entry.end() && id->is_number_integer()) return id->dump();
+  }
+  throw Error(path.string(), ": entry ", position, " has no \"id\"; each entry must be like {\"id\": \"78687\", ...}");
+}
+
+// The folder and suffix of the videos: the first place that has one of the first samples.
+void find_videos(const fs::path& root, std::vector<Sample>& samples) {
+  constexpr std::size_t kTried = 200;
+  const std::vector<fs::path> folders = {root / "20bn-something-something-v2", root / "videos", root,
+                                         root.parent_path() / "20bn-something-something-v2"};
+  for (const fs::path& folder : folders) {
+    if (!fs::is_directory(folder)) continue;
+    for (const char* suffix : {".webm", ".mp4"}) {
+      for (std::size_t i = 0; i < std::min(samples.size(), kTried); ++i) {
+        if (!fs::exists(folder / (samples[i].id + suffix))) continue;
+        for (Sample& sample : samples) sample.path = folder / (sample.id + suffix);
+        return;
+      }
+    }
+  }
+  throw Error("no video of the annotations was found below ", root.string(), "; ", samples.front().id,
+              ".webm and the others must be in ", folders.front().string());
+}
+
+}  // namespace
+
+bool can_read_ssv2(const fs::path& root) { return !find_annotation(root, "labels").empty(); }
+
+Dataset read_ssv2(const fs::path& root, const std::string& split) {
+  const fs::path label_file = find_annotation(root, "labels");
+  if (label_file.empty()) {
+    throw Error("no labels.json or something-something-v2-labels.json was found in ", root.string(),
+                " or its folder labels");
+  }
+  fs::path file;
+  for (const std::string& name : split_names(split)) {
+    if (file.empty()) file = find_annotation(root, name);
+  }
+  if (file.empty()) throw Error("no ", split, ".json was found beside ", label_file.string());
+  Dataset dataset;
+  dataset.labels = read_labels(label_file);
+  const LabelIndex index(dataset.labels);
+  const Json content = parse_json_file(file);
+  if (!content.is_array()) throw Error(file.string(), " must be an array of videos");
+  dataset.samples.reserve(content.size());
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    const Json& entry = content[i];
+    Sample sample;
+    sample.id = read_id(entry, file, i);
+    if (const auto pattern = entry.find("template"); pattern != entry.end() && pattern->is_string()) {
+      const std::string name = without_brackets(pattern->get<std::string>());
+      const auto label = index.index(name);
+      if (!label) {
+        throw Error(file.string(), ": video ", sample.id, " has the class \"", name, "\", which is not in ",
+                    label_file.string());
+      }
+      sample.label = *label;
+    } else if (split != "test") {
+      throw Error(file.string(), ": video ", sample.id, " has no \"template\", which tells its class");
+    }
+    dataset.samples.push_back(std::move(sample));
+  }
+  if (dataset.samples.empty()) throw Error(file.string(), " lists no videos");
+  find_videos(root, dataset.samples);
+  return dataset;
+}
+
+}  // namespace trecvit::datasets

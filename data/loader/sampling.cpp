@@ -1,0 +1,73 @@
+#include "data/loader/sampling.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace trecvit {
+namespace {
+
+// Last frame of a dense clip, counted from its first.
+std::int64_t reach(const Sampling& s) { return (s.frames - 1) * s.stride; }
+
+void dense(std::int64_t count, const Sampling& s, std::int64_t start, std::span<std::int64_t> numbers) {
+  for (std::int64_t t = 0; t < s.frames; ++t) numbers[static_cast<std::size_t>(t)] = start + t * s.stride;
+  if (start + reach(s) < count) return;
+  for (std::int64_t t = 0; t < s.frames; ++t) {
+    std::int64_t& number = numbers[static_cast<std::size_t>(t)];
+    switch (s.short_clip) {
+      case ShortClip::kRepeatLast:
+        number = std::min(number, count - 1);
+        break;
+      case ShortClip::kLoop:
+        number %= count;
+        break;
+      case ShortClip::kStretch:
+        // Rounded to the nearest frame.
+        number = s.frames == 1 ? 0 : (2 * t * (count - 1) + (s.frames - 1)) / (2 * (s.frames - 1));
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+Sampling sampling_of(const DataConfig& config) {
+  return {.frames = config.frames,
+          .stride = config.stride,
+          .uniform = config.sampling == "uniform",
+          .short_clip = config.short_clip == "loop"      ? ShortClip::kLoop
+                        : config.short_clip == "stretch" ? ShortClip::kStretch
+                                                         : ShortClip::kRepeatLast};
+}
+
+void training_frames(std::int64_t count, const Sampling& s, Rng& rng, std::span<std::int64_t> numbers) {
+  ensure(count > 0 && std::ssize(numbers) == s.frames, "a clip of ", numbers.size(), " frames from ", count);
+  if (!s.uniform) {
+    const std::int64_t starts = std::max<std::int64_t>(1, count - reach(s));
+    dense(count, s, rng.below(starts), numbers);
+    return;
+  }
+  for (std::int64_t t = 0; t < s.frames; ++t) {
+    const double place = (static_cast<double>(t) + rng.uniform()) * static_cast<double>(count);
+    const auto number = static_cast<std::int64_t>(place / static_cast<double>(s.frames));
+    numbers[static_cast<std::size_t>(t)] = std::min(number, count - 1);
+  }
+}
+
+void evaluation_frames(std::int64_t count, const Sampling& s, std::int64_t clip, std::int64_t clips,
+                       std::span<std::int64_t> numbers) {
+  ensure(count > 0 && std::ssize(numbers) == s.frames && clip >= 0 && clip < clips, "clip ", clip, " of ", clips, ": ",
+         numbers.size(), " frames from ", count);
+  if (!s.uniform) {
+    const std::int64_t last_start = std::max<std::int64_t>(0, count - 1 - reach(s));
+    dense(count, s, clips == 1 ? last_start / 2 : last_start * clip / (clips - 1), numbers);
+    return;
+  }
+  // ((t + (clip + 0.5) / clips) / T) * count, in whole numbers.
+  for (std::int64_t t = 0; t < s.frames; ++t) {
+    numbers[static_cast<std::size_t>(t)] = (2 * clips * t + 2 * clip + 1) * count / (2 * clips * s.frames);
+  }
+}
+
+}  // namespace trecvit
