@@ -1,5 +1,3 @@
-#include <array>
-
 #include "core/error.h"
 #include "data/datasets/readers.h"
 
@@ -16,7 +14,10 @@ struct Reader {
 
 // In the order in which "auto" tries them.
 constexpr Reader kReaders[] = {
-    {"ssv2", can_read_ssv2, read_ssv2},
+    {"ssv2", can_read_ssv2, read_ssv2},       {"kinetics", can_read_kinetics, read_kinetics},
+    {"ucf101", can_read_ucf101, read_ucf101}, {"hmdb51", can_read_hmdb51, read_hmdb51},
+    {"jsonl", can_read_jsonl, read_jsonl},    {"list", can_read_list, read_list},
+    {"folder", can_read_folder, read_folder},
 };
 
 const Reader& choose(const std::string& format, const fs::path& root) {
@@ -24,7 +25,8 @@ const Reader& choose(const std::string& format, const fs::path& root) {
     if (format == "auto" ? reader.can_read(root) : format == reader.format) return reader;
   }
   throw Error("the layout of ", root.string(),
-              " was not recognised; set data.format and see docs/data.md for how each format is laid out");
+              " was not recognised; it must hold annotations of ssv2, kinetics, ucf101 or hmdb51, lists named by split "
+              "(train.txt, val.csv, test.jsonl), or folders SPLIT/CLASS");
 }
 
 }  // namespace

@@ -1,0 +1,33 @@
+// What lists, JSON lines and class folders have in common: entries with a path and a label still as text. Internal to
+// data/datasets.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "data/datasets/readers.h"
+
+namespace trecvit::datasets {
+
+struct Entry {
+  std::string path;   // as written
+  std::string label;  // a number or a name; empty: not known
+  double start_s = -1, end_s = -1;
+  std::size_t line = 0;  // from 1
+};
+
+// The files that hold the splits: `root` is one file, or a folder with files named by split. Suffixes in order of
+// preference.
+std::map<std::string, fs::path> split_files(const fs::path& root, std::initializer_list<const char*> suffixes);
+
+// Error naming what is there when `split` is not.
+fs::path file_of_split(const std::map<std::string, fs::path>& files, const fs::path& root, const std::string& split);
+
+// Labels over the entries of all splits. All numbers: the class names come from labels.txt, classes.txt or classInd.txt
+// beside the list (one per line), else are the numbers. Otherwise: the names in alphabetical order.
+Dataset from_entries(const std::map<std::string, std::vector<Entry>>& by_split, const std::string& split,
+                     const fs::path& file);
+
+}  // namespace trecvit::datasets

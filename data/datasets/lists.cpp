@@ -1,0 +1,109 @@
+// Lists of "path label" separated by a blank (VideoMAE, V-JEPA 2, SlowFast: also when named .csv), comma or tab; and
+// files of JSON lines {"path", "label", "start", "end"}.
+#include <algorithm>
+
+#include "core/error.h"
+#include "data/datasets/csv.h"
+#include "data/datasets/entries.h"
+#include "data/datasets/json_file.h"
+
+namespace trecvit::datasets {
+namespace {
+
+constexpr std::initializer_list<const char*> kListSuffixes = {".txt", ".csv", ".tsv", ".list", ".lst"};
+constexpr std::initializer_list<const char*> kJsonSuffixes = {".jsonl", ".ndjson"};
+
+std::vector<std::string> split_line(const std::string& line) {
+  if (line.find('\t') != std::string::npos) return split_fields(line, '\t');
+  // A comma inside the path of a blank-separated list is not a separator: no number or word follows it to the end.
+  if (line.find(',') != std::string::npos) {
+    std::vector<std::string> fields = split_fields(line, ',');
+    if (fields.size() >= 2 && fields[1].find('/') == std::string::npos) return fields;
+  }
+  return split_last_blank(line);
+}
+
+std::vector<Entry> read_list_file(const fs::path& file) {
+  std::vector<Entry> entries;
+  const std::vector<std::string> lines = read_lines(file);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (trimmed(lines[i]).empty() || trimmed(lines[i]).front() == '#') continue;
+    const std::vector<std::string> fields = split_line(lines[i]);
+    Entry entry{.path = fields[0], .label = fields.size() > 1 ? fields[1] : "", .line = i + 1};
+    const bool header = entries.empty() && !is_video(entry.path) &&
+                        (normalised(entry.label) == "label" || normalised(entry.label) == "class");
+    if (header) continue;
+    if (!is_video(entry.path) && !fs::path(entry.path).has_extension()) {
+      throw Error(file.string(), " line ", i + 1, ": \"", entry.path,
+                  "\" is not a video file; lists of extracted frames cannot be read, give the videos themselves");
+    }
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+double seconds_of(const Json& entry, const char* key, const fs::path& file, std::size_t line) {
+  const auto found = entry.find(key);
+  if (found == entry.end() || found->is_null()) return -1;
+  if (found->is_number() && found->get<double>() >= 0) return *found;
+  throw Error(file.string(), " line ", line, ": \"", key, "\" is ", found->dump(), "; it must be seconds, 0 or more");
+}
+
+std::vector<Entry> read_json_lines(const fs::path& file) {
+  std::vector<Entry> entries;
+  const std::vector<std::string> lines = read_lines(file);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (trimmed(lines[i]).empty()) continue;
+    const Json json = parse_json_line(lines[i], file, i + 1);
+    const auto path = json.find("path");
+    if (!json.is_object() || path == json.end() || !path->is_string()) {
+      throw Error(file.string(), " line ", i + 1,
+                  " has no \"path\"; each line must be like {\"path\": \"a.mp4\", "
+                  "\"label\": \"waving\"}");
+    }
+    Entry entry{.path = *path, .line = i + 1};
+    if (const auto label = json.find("label"); label != json.end() && !label->is_null()) {
+      if (!label->is_string() && !label->is_number_integer()) {
+        throw Error(file.string(), " line ", i + 1, ": \"label\" is ", label->dump(),
+                    "; it must be a name or a number");
+      }
+      entry.label = label->is_string() ? label->get<std::string>() : label->dump();
+    }
+    entry.start_s = seconds_of(json, "start", file, i + 1);
+    entry.end_s = seconds_of(json, "end", file, i + 1);
+    if (entry.end_s >= 0 && entry.end_s <= entry.start_s) {
+      throw Error(file.string(), " line ", i + 1, ": \"end\" must be later than \"start\"");
+    }
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+Dataset read_with(std::vector<Entry> (*read)(const fs::path&), const std::map<std::string, fs::path>& files,
+                  const fs::path& root, const std::string& split) {
+  const fs::path own = file_of_split(files, root, split);
+  std::map<std::string, std::vector<Entry>> by_split;
+  for (const auto& [name, file] : files) by_split[file == own ? split : name] = read(file);
+  Dataset dataset = from_entries(by_split, split, own);
+  // A part of a file is not the file: two of them need two names.
+  for (Sample& sample : dataset.samples) {
+    if (sample.start_s >= 0 || sample.end_s >= 0) sample.id += text("@", std::max(0.0, sample.start_s));
+  }
+  return dataset;
+}
+
+}  // namespace
+
+bool can_read_list(const fs::path& root) { return !split_files(root, kListSuffixes).empty(); }
+
+Dataset read_list(const fs::path& root, const std::string& split) {
+  return read_with(read_list_file, split_files(root, kListSuffixes), root, split);
+}
+
+bool can_read_jsonl(const fs::path& root) { return !split_files(root, kJsonSuffixes).empty(); }
+
+Dataset read_jsonl(const fs::path& root, const std::string& split) {
+  return read_with(read_json_lines, split_files(root, kJsonSuffixes), root, split);
+}
+
+}  // namespace trecvit::datasets
