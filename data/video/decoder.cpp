@@ -157,7 +157,7 @@ struct Decoder::Impl {
 
   void build_index() {
     if (index) return;
-    index = scan(container);
+    index = scan(container, options.memory_bytes);
     file_position = index->packets.size();
     live = false;
     codec.reset();

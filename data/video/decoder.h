@@ -35,9 +35,11 @@ struct DecodeCounts {
 
 struct DecoderOptions {
   double deadline_s = 30;  // longest time one call may spend on this file; past it Error
+  std::int64_t memory_bytes =
+      48 << 20;  // packets of files up to this size stay in memory; of larger ones they are read again
 };
 
-// One file, one decoding thread. Not thread-safe; movable. Files up to 48 MB are read once and kept in memory.
+// One file, one decoding thread. Not thread-safe; movable.
 class Decoder {
  public:
   // Error: missing, empty, a folder, not a video, no video stream, unknown codec. `source`: a path or a URL of

@@ -93,6 +93,10 @@ struct Encoder::Impl {
       throw UsageError("a video needs a positive size and frame rate, not ", options.width, " x ", options.height,
                        " at ", options.fps, " frames/s");
     }
+    if (recipe.format != AV_PIX_FMT_BGR0 && (options.width % 2 != 0 || options.height % 2 != 0)) {
+      throw UsageError("a ", recipe.codec, " video needs an even width and height, not ", options.width, " x ",
+                       options.height);
+    }
     const AVCodec* encoder = avcodec_find_encoder_by_name(recipe.encoder);
     if (!encoder) throw Error("FFmpeg on this machine has no encoder ", recipe.encoder);
     temporary = path;

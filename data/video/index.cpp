@@ -6,9 +6,6 @@
 namespace trecvit::video {
 namespace {
 
-// Clips are a few megabytes; a longer file is read again while decoding.
-constexpr std::int64_t kKeptBytes = 48 << 20;
-
 void forget_packets(Index& index) {
   for (IndexedPacket& entry : index.packets) entry.packet.reset();
   index.kept = false;
@@ -66,9 +63,40 @@ int reorder_depth(const Index& index) {
   return depth;
 }
 
+// Where a file is cut off, frames that were to be shown between the last ones may be missing, and the last ones would
+// get their numbers. Returns how many frames at the end may be counted wrongly.
+std::size_t uncertain_frames(const Index& index, Container& container) {
+  const std::vector<double>& times = index.times;
+  const auto reorder = std::min(
+      static_cast<std::size_t>(std::max(index.reorder, container.stream().codecpar->video_delay)), times.size());
+  if (reorder == 0) return 0;
+  if (!container.damage().empty()) return reorder;
+  // Matroska and AVI end silently. A sign is a duration that is not reached together with a gap among the last frames.
+  std::vector<double> gaps;
+  for (std::size_t k = 1; k < times.size(); ++k) gaps.push_back(times[k] - times[k - 1]);
+  if (gaps.empty()) return 0;
+  std::vector<double> sorted = gaps;
+  std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
+  const double usual = sorted[sorted.size() / 2];
+  if (container.info().duration_s < times.back() + 4 * usual) return 0;
+  for (std::size_t k = reorder; k > 0; --k) {
+    if (k <= gaps.size() && gaps[gaps.size() - k] > 1.5 * usual) return k;
+  }
+  return 0;
+}
+
+void forget_last_frames(Index& index, std::size_t count) {
+  index.times.resize(index.times.size() - count);
+  const auto frames = static_cast<std::int64_t>(index.times.size());
+  for (IndexedPacket& entry : index.packets) {
+    if (entry.rank >= frames) entry.rank = -1;
+  }
+  while (!index.starts.empty() && index.starts.back().rank >= frames) index.starts.pop_back();
+}
+
 }  // namespace
 
-Index scan(Container& container) {
+Index scan(Container& container, std::int64_t memory_bytes) {
   container.rewind();
   Index index;
   const PacketReader reader(*container.stream().codecpar);
@@ -88,7 +116,7 @@ Index scan(Container& container) {
     // An edit list drops what the decoder needs but nobody shall see.
     if (traits.shown == 1 && !(packet->flags & AV_PKT_FLAG_DISCARD)) shown.push_back(index.packets.size());
     bytes += packet->size;
-    if (index.kept && bytes > kKeptBytes) forget_packets(index);
+    if (index.kept && bytes > memory_bytes) forget_packets(index);
     if (index.kept) {
       if (av_packet_make_refcounted(packet.get()) < 0) throw std::bad_alloc();
       entry.packet = std::move(packet);
@@ -107,6 +135,7 @@ Index scan(Container& container) {
     return index;
   }
   index.reorder = reorder_depth(index);
+  forget_last_frames(index, uncertain_frames(index, container));
   for (IndexedPacket& entry : index.packets) {
     if (!entry.packet) continue;
     // The decoder hands pts on to the picture: it comes out labelled with its number.

@@ -36,7 +36,8 @@ struct Index {
   int reorder = 0;  // most frames that are decoded before, but shown after, another
 };
 
-// Reads `container` from its first packet to its last.
-Index scan(Container& container);
+// Reads `container` from its first packet to its last; keeps the packets if they are no more than `memory_bytes` in
+// all.
+Index scan(Container& container, std::int64_t memory_bytes);
 
 }  // namespace trecvit::video
