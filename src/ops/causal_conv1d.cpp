@@ -103,7 +103,8 @@ Gradients run_backward(const Tensor& x, const Tensor& w, const Tensor& b, const 
 class CausalConv1d : public torch::autograd::Function<CausalConv1d> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const Tensor& x,
-                                                const Tensor& w, const Tensor& b, const Tensor& state) {
+                                                const Tensor& w, const Tensor& b, const std::optional<Tensor>& given) {
+    const Tensor state = given.value_or(Tensor());
     context->set_materialize_grads(false);
     context->save_for_backward({x, w, b, state});
     const CausalConv1dResult result = run_forward(x, w, b, state);
@@ -129,7 +130,7 @@ CausalConv1dResult causal_conv1d(const Tensor& x, const Tensor& w, const Tensor&
   if (state.defined()) check_beside(kName, "state", state, {x.size(1), kConvState, x.size(2)}, dtype, x);
   const Tensor lines = time_major(x).tensor, before = contiguous_or_undefined(state);
   if (!gradient_wanted(x, w, b, state)) return run_forward(lines, w.contiguous(), b.contiguous(), before);
-  const auto results = CausalConv1d::apply(lines, w.contiguous(), b.contiguous(), before);
+  const auto results = CausalConv1d::apply(lines, w.contiguous(), b.contiguous(), optional(before));
   return {results[0], results[1]};
 }
 

@@ -153,13 +153,22 @@ Gradients run_backward(const RgLruArgs& a, const Tensor& h, const Tensor& dout, 
 class RgLru : public torch::autograd::Function<RgLru> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const Tensor& x,
-                                                const Tensor& input_logits, const Tensor& a_logits, const Tensor& y,
-                                                const Tensor& input_bias, const Tensor& a_bias, const Tensor& a_param,
-                                                const Tensor& h0, const Tensor& reset) {
-    const RgLruArgs a{x, input_logits, a_logits, y, input_bias, a_bias, a_param, h0, reset};
+                                                const Tensor& input_logits, const Tensor& a_logits,
+                                                const std::optional<Tensor>& y, const Tensor& input_bias,
+                                                const Tensor& a_bias, const Tensor& a_param,
+                                                const std::optional<Tensor>& h0, const std::optional<Tensor>& reset) {
+    const RgLruArgs a{x,
+                      input_logits,
+                      a_logits,
+                      y.value_or(Tensor()),
+                      input_bias,
+                      a_bias,
+                      a_param,
+                      h0.value_or(Tensor()),
+                      reset.value_or(Tensor())};
     const Outputs o = run_forward(a, /*keep=*/true);
     context->set_materialize_grads(false);
-    context->save_for_backward({x, input_logits, a_logits, y, input_bias, a_bias, a_param, h0, reset, o.h});
+    context->save_for_backward({x, input_logits, a_logits, a.y, input_bias, a_bias, a_param, a.h0, a.reset, o.h});
     return {o.out, o.h_last};
   }
 
@@ -182,8 +191,8 @@ RgLruResult rg_lru(const RgLruArgs& args) {
     const Outputs o = run_forward(a, /*keep=*/false);
     return {o.out, o.h_last};
   }
-  const auto results =
-      RgLru::apply(a.x, a.input_logits, a.a_logits, a.y, a.input_bias, a.a_bias, a.a_param, a.h0, a.reset);
+  const auto results = RgLru::apply(a.x, a.input_logits, a.a_logits, optional(a.y), a.input_bias, a.a_bias, a.a_param,
+                                    optional(a.h0), optional(a.reset));
   return {results[0], results[1]};
 }
 

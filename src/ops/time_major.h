@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <optional>
 #include <type_traits>
 
 #include "core/error.h"
@@ -79,6 +80,11 @@ inline void check_beside(const char* op, const char* name, const at::Tensor& ten
 template <class... Tensors>
 bool gradient_wanted(const Tensors&... tensors) {
   return at::GradMode::is_enabled() && ((tensors.defined() && tensors.requires_grad()) || ...);
+}
+
+// autograd takes no undefined tensors, but empty optionals.
+inline std::optional<at::Tensor> optional(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
 inline at::Tensor contiguous_or_undefined(const at::Tensor& tensor) {
