@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -150,6 +151,31 @@ TEST(Npz, RefusesHostileAndBrokenArchives) {
     } catch (const Error& error) {
       EXPECT_THAT(error.what(), ::testing::HasSubstr(message)) << title;
       EXPECT_THAT(error.what(), ::testing::HasSubstr("hostile.npz")) << title;
+    }
+  }
+}
+
+// Large archives are read by several threads; which member is blamed must not depend on them.
+TEST(Npz, ManyThreadsGiveTheSameArraysAndTheSameError) {
+  const TempFolder folder;
+  NamedArrays arrays;
+  std::vector<ZipMember> members;
+  std::byte* bytes = nullptr;
+  for (int i = 0; i < 12; ++i) {
+    Array& array = arrays["m" + std::to_string(i)];
+    array = allocate_array(Dtype::kF32, {512, 512 + i}, &bytes);
+    std::fill_n(bytes, array.bytes(), static_cast<std::byte>(i));
+    members.push_back({.name = "m" + std::to_string(i) + ".npy", .plain = npy_bytes(array)});
+  }
+  expect_same(read_npz(folder.put("x.npz", build_zip(members))), arrays);
+  members[3].crc = members[4].crc = members[11].crc = 0;
+  folder.put("x.npz", build_zip(members));
+  for (int run = 0; run < 5; ++run) {
+    try {
+      read_npz(folder / "x.npz");
+      ADD_FAILURE() << "damaged members were accepted";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("member 'm3.npy' is damaged"));
     }
   }
 }

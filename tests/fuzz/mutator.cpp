@@ -54,8 +54,13 @@ void change_number(std::string& input, Rng& rng) {
   if (at == input.size()) return;
   std::size_t end = at;
   while (end < input.size() && std::isdigit(static_cast<unsigned char>(input[end]))) ++end;
-  std::string number =
-      std::to_string(rng.chance(0.5) ? telling_integer(rng) : static_cast<std::uint64_t>(rng.below(70)));
+  std::uint64_t value = telling_integer(rng);
+  if (rng.chance(0.7)) {  // a little more or less
+    value = 0;
+    for (std::size_t i = at; i < end; ++i) value = value * 10 + static_cast<std::uint64_t>(input[i] - '0');
+    value += static_cast<std::uint64_t>(rng.below(17)) - 8;
+  }
+  std::string number = std::to_string(value);
   if (rng.chance(0.1)) number = "-" + number;
   input.replace(at, end - at, number);
 }
