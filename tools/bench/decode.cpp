@@ -1,0 +1,94 @@
+// Decodes chosen frames of many clips on one thread and prints the time as JSON: bench_decode LIST [--size 224] [--dump
+// FILE] A line of LIST: path, a tab, frame numbers with commas between. Every frame is resized to size x size RGB. With
+// --dump the RGB bytes are written to FILE, in the order of the list. "convert_seconds" is the part spent in convert().
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "data/video/convert.h"
+#include "data/video/decoder.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+struct Request {
+  std::string path;
+  std::vector<std::int64_t> numbers;
+};
+
+std::vector<Request> read_list(const std::string& file) {
+  std::ifstream in(file);
+  if (!in) throw trecvit::Error("list ", file, " cannot be read");
+  std::vector<Request> requests;
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t tab = line.find('\t');
+    if (tab == std::string::npos) throw trecvit::Error("list ", file, " has a line without a tab: ", line);
+    Request request{line.substr(0, tab), {}};
+    std::istringstream numbers(line.substr(tab + 1));
+    for (std::string number; std::getline(numbers, number, ',');) request.numbers.push_back(std::stoll(number));
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+void run(const std::string& list, int size, const std::string& dump) {
+  const std::vector<Request> requests = read_list(list);
+  const auto bytes = static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3;
+  std::ofstream out;
+  if (!dump.empty()) out.open(dump, std::ios::binary);
+  std::vector<std::uint8_t> rgb;
+  double seconds = 0, convert_seconds = 0;
+  std::int64_t frames = 0, decoded = 0;
+  for (const Request& request : requests) {
+    const Clock::time_point start = Clock::now();
+    rgb.resize(bytes * request.numbers.size());
+    trecvit::video::Decoder decoder(request.path);
+    decoder.decode(request.numbers, [&](std::size_t k, const trecvit::video::Frame& frame) {
+      const Clock::time_point began = Clock::now();
+      trecvit::video::convert(frame, trecvit::video::whole(frame), size, size, rgb.data() + bytes * k);
+      convert_seconds += since(began);
+    });
+    seconds += since(start);
+    frames += static_cast<std::int64_t>(request.numbers.size());
+    decoded += decoder.counts().frames;
+    if (out.is_open()) out.write(reinterpret_cast<const char*>(rgb.data()), static_cast<std::streamsize>(rgb.size()));
+  }
+  std::cout << "{\"seconds\": " << seconds << ", \"frames\": " << frames
+            << ", \"frames_per_second\": " << static_cast<double>(frames) / seconds << ", \"decoded\": " << decoded
+            << ", \"convert_seconds\": " << convert_seconds << "}\n";
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::string list, dump;
+  int size = 224;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = arguments[i];
+    if (word == "--size" && i + 1 < count) {
+      size = std::stoi(arguments[++i]);
+    } else if (word == "--dump" && i + 1 < count) {
+      dump = arguments[++i];
+    } else {
+      list = word;
+    }
+  }
+  if (list.empty() || size < 1) {
+    std::cerr << "usage: bench_decode LIST [--size 224] [--dump FILE]\n";
+    return 2;
+  }
+  try {
+    run(list, size, dump);
+  } catch (const std::exception& failure) {
+    std::cerr << failure.what() << "\n";
+    return 1;
+  }
+}
