@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 
 namespace trecvit::video {
 namespace {
@@ -56,21 +57,28 @@ void build(const Axis& axis, Triangle& table) {
 
 }  // namespace
 
+// A conversion holds up to six tables at once, so the one that gives way is the one used longest ago.
 const Triangle& triangle(const Axis& axis) {
   struct Entry {
     Axis axis;
     Triangle table;
+    std::uint64_t used = 0;  // time of the last use; 0: never
   };
   thread_local std::array<Entry, 16> entries;
-  thread_local std::size_t next = 0;
-  for (const Entry& entry : entries) {
-    if (entry.axis == axis && entry.table.taps > 0) return entry.table;
+  thread_local std::uint64_t time = 0;
+  ++time;
+  Entry* oldest = entries.data();
+  for (Entry& entry : entries) {
+    if (entry.used > 0 && entry.axis == axis) {
+      entry.used = time;
+      return entry.table;
+    }
+    if (entry.used < oldest->used) oldest = &entry;
   }
-  Entry& entry = entries[next];
-  next = (next + 1) % entries.size();
-  entry.axis = axis;
-  build(axis, entry.table);
-  return entry.table;
+  oldest->used = time;
+  oldest->axis = axis;
+  build(axis, oldest->table);
+  return oldest->table;
 }
 
 }  // namespace trecvit::video
