@@ -64,6 +64,30 @@ std::string read_id(const Json& entry, const fs::path& path, std::size_t positio
   throw Error(path.string(), ": entry ", position, " has no \"id\"; each entry must be like {\"id\": \"78687\", ...}");
 }
 
+// The published answers of the test split: "ID;class name" per line.
+void add_answers(const fs::path& root, const LabelIndex& index, std::vector<Sample>& samples) {
+  std::vector<fs::path> candidates;
+  for (const fs::path& folder : annotation_folders(root)) {
+    candidates.push_back(folder / "test-answers.csv");
+    candidates.push_back(folder / "something-something-v2-test-answers.csv");
+  }
+  const fs::path file = first_existing(candidates);
+  if (file.empty()) return;
+  std::map<std::string, std::int64_t> answers;
+  for (const std::string& line : read_lines(file)) {
+    const std::size_t cut = line.find_first_of(";,");
+    if (cut == std::string::npos) continue;
+    const auto label = index.index(without_brackets(line.substr(cut + 1)));
+    if (!label)
+      throw Error(file.string(), ": video ", line.substr(0, cut), " has the class \"", line.substr(cut + 1),
+                  "\", which is not in labels.json");
+    answers.emplace(line.substr(0, cut), *label);
+  }
+  for (Sample& sample : samples) {
+    if (const auto found = answers.find(sample.id); found != answers.end()) sample.label = found->second;
+  }
+}
+
 // The folder and suffix of the videos: the first place that has one of the first samples.
 void find_videos(const fs::path& root, std::vector<Sample>& samples) {
   constexpr std::size_t kTried = 200;
@@ -122,6 +146,7 @@ Dataset read_ssv2(const fs::path& root, const std::string& split) {
     dataset.samples.push_back(std::move(sample));
   }
   if (dataset.samples.empty()) throw Error(file.string(), " lists no videos");
+  if (split == "test") add_answers(root, index, dataset.samples);
   find_videos(root, dataset.samples);
   return dataset;
 }

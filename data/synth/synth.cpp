@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -13,7 +14,7 @@
 #include "core/file.h"
 #include "data/synth/layout.h"
 #include "data/synth/motion.h"
-#include "data/synth/scene.h"
+#include "data/synth/render.h"
 #include "data/video/encoder.h"
 
 namespace trecvit {
@@ -73,38 +74,18 @@ void remove_partial_files(const fs::path& folder) {
   for (const fs::path& path : partial) fs::remove(path);
 }
 
-// Renders and encodes one video unless it exists; tells what it shows either way.
-synth::Caption make_video(const fs::path& out, const SynthOptions& options, const synth::Clip& clip, bool exists,
-                          std::vector<std::uint8_t>& frames) {
-  const synth::MotionClass& motion = synth::motion_classes()[clip.motion_class];
-  const bool hard = options.difficulty == "hard";
-  const char* purpose = clip.training ? "synth.video.train" : "synth.video.validation";
-  Rng rng(options.seed, stream_id(text(purpose, ".", clip.number)));
-  const int count = options.min_frames + static_cast<int>(rng.below(options.max_frames - options.min_frames + 1));
-  const synth::Script script(motion.motion, hard, options.width, options.height, rng);
-  synth::Scene scene(motion.motion, hard, options.width, options.height, rng);
-  synth::Caption caption{.object = scene.object(), .surface = scene.surface()};
-  if (exists) return caption;
-  const auto size = static_cast<std::size_t>(options.width) * static_cast<std::size_t>(options.height) * 3;
-  frames.resize(size * static_cast<std::size_t>(count));
-  const std::span<std::uint8_t> all(frames);
-  // Always drawn forwards; a reversed class shows the same frames in the other order.
-  for (int i = 0; i < count; ++i) {
-    scene.render(script, static_cast<double>(i) / (count - 1), rng,
-                 all.subspan(size * static_cast<std::size_t>(i), size));
-  }
+void make_video(const fs::path& path, const SynthOptions& options, const synth::Clip& clip,
+                std::vector<std::uint8_t>& frames) {
+  const int count = synth::render(options, clip, frames);
+  const std::size_t size = frames.size() / static_cast<std::size_t>(count);
   const bool vp9 = options.format == "ssv2";
-  video::Encoder encoder(out / clip.path, {.codec = vp9 ? "vp9" : "h264",
-                                           .width = options.width,
-                                           .height = options.height,
-                                           .fps = options.fps,
-                                           .quality = vp9 ? 30 : 20});
-  for (int i = 0; i < count; ++i) {
-    const int shown = motion.reversed ? count - 1 - i : i;
-    encoder.add(all.subspan(size * static_cast<std::size_t>(shown), size));
-  }
+  video::Encoder encoder(path, {.codec = vp9 ? "vp9" : "h264",
+                                .width = options.width,
+                                .height = options.height,
+                                .fps = options.fps,
+                                .quality = vp9 ? 30 : 20});
+  for (std::size_t i = 0; i < frames.size(); i += size) encoder.add(std::span(frames).subspan(i, size));
   encoder.finish();
-  return caption;
 }
 
 }  // namespace
@@ -150,7 +131,8 @@ SynthReport synthesize(const fs::path& out, const SynthOptions& options,
         std::error_code missing;
         const auto bytes = fs::file_size(out / clips[i].path, missing);
         const bool exists = !missing && bytes > 0;
-        captions[i] = make_video(out, options, clips[i], exists, frames);
+        if (!exists) make_video(out / clips[i].path, options, clips[i], frames);
+        captions[i] = synth::describe(options, clips[i]);
         kept += exists ? 1 : 0;
         const std::lock_guard lock(mutex);
         ++done;

@@ -1,0 +1,51 @@
+#include "data/synth/render.h"
+
+#include <span>
+
+#include "core/error.h"
+#include "data/synth/motion.h"
+#include "data/synth/scene.h"
+
+namespace trecvit::synth {
+namespace {
+
+// Everything random about a clip, drawn in one fixed order.
+struct Draw {
+  Rng rng;
+  int frames;
+  Script script;
+  Scene scene;
+
+  Draw(const SynthOptions& o, const Clip& clip, Motion motion, bool hard)
+      : rng(o.seed, stream_id(text(clip.training ? "synth.train." : "synth.validation.", clip.number))),
+        frames(o.min_frames + static_cast<int>(rng.below(o.max_frames - o.min_frames + 1))),
+        script(motion, hard, o.width, o.height, rng),
+        scene(motion, hard, o.width, o.height, rng) {}
+};
+
+Draw draw(const SynthOptions& options, const Clip& clip) {
+  return {options, clip, motion_classes()[clip.motion_class].motion, options.difficulty == "hard"};
+}
+
+}  // namespace
+
+int render(const SynthOptions& options, const Clip& clip, std::vector<std::uint8_t>& frames) {
+  Draw drawn = draw(options, clip);
+  const bool reversed = motion_classes()[clip.motion_class].reversed;
+  const auto size = static_cast<std::size_t>(options.width) * static_cast<std::size_t>(options.height) * 3;
+  frames.resize(size * static_cast<std::size_t>(drawn.frames));
+  // Always drawn forwards, noise included; a reversed class puts the frames in the other order.
+  for (int i = 0; i < drawn.frames; ++i) {
+    const auto place = static_cast<std::size_t>(reversed ? drawn.frames - 1 - i : i);
+    drawn.scene.render(drawn.script, static_cast<double>(i) / (drawn.frames - 1), drawn.rng,
+                       std::span(frames).subspan(size * place, size));
+  }
+  return drawn.frames;
+}
+
+Caption describe(const SynthOptions& options, const Clip& clip) {
+  const Draw drawn = draw(options, clip);
+  return {.object = drawn.scene.object(), .surface = drawn.scene.surface()};
+}
+
+}  // namespace trecvit::synth
