@@ -5,16 +5,13 @@
 // matter.
 #include "driver.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <unordered_set>
 
 #include "core/error.h"
@@ -134,24 +131,3 @@ int main(int count, char** arguments) {
   std::cout << fuzzer.runs() << " runs without a finding, " << fuzzer.corpus() << " inputs, " << fuzzer.features()
             << " features\n";
 }
-
-namespace trecvit {
-
-MemoryFile::MemoryFile() : fd_(::memfd_create("fuzz", MFD_CLOEXEC)), path_(text("/proc/self/fd/", fd_)) {
-  ensure(fd_ >= 0, "memfd_create: ", std::strerror(errno));
-}
-
-MemoryFile::~MemoryFile() { ::close(fd_); }
-
-void MemoryFile::set(const void* bytes, std::size_t size) {
-  ensure(::ftruncate(fd_, 0) == 0, "ftruncate: ", std::strerror(errno));
-  ensure(::pwrite(fd_, bytes, size, 0) == static_cast<ssize_t>(size), "pwrite: ", std::strerror(errno));
-}
-
-std::uint64_t touch(const void* bytes, std::size_t size) {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < size; ++i) sum += static_cast<const volatile std::uint8_t*>(bytes)[i];
-  return sum;
-}
-
-}  // namespace trecvit

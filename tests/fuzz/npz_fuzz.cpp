@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "driver.h"
 #include "formats/checks.h"
 #include "formats/npy.h"
 #include "formats/npz.h"
 #include "formats/sample_arrays.h"
 #include "formats/zip_builder.h"
+#include "memory_file.h"
 
 using namespace trecvit;
 

@@ -2,12 +2,12 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "driver.h"
 #include "formats/checks.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_header.h"
 #include "formats/zip_builder.h"
+#include "memory_file.h"
 
 using namespace trecvit;
 
