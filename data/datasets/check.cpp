@@ -75,6 +75,14 @@ Finding look_at(const Sample& sample, const CheckOptions& options) {
     decoder.rewind();
     while (decoder.next()) {
     }
+    // Containers cut off between two packets read as whole files; their headers still tell how long they were.
+    const video::VideoInfo& info = decoder.info();
+    const double frame_s = info.fps > 0 ? 1 / info.fps : 0, end_s = decoder.times().back() + frame_s;
+    if (end_s < 0.9 * info.duration_s - 2 * frame_s) {
+      return problem(ProblemKind::kDamaged,
+                     text("video ", path, " ends after ", end_s, " s, though it says that it lasts ", info.duration_s,
+                          " s; it may be cut off"));
+    }
     finding.frames = expected;
     finding.fingerprint = fingerprint(sample.path);
   } catch (const Error& error) {

@@ -13,14 +13,28 @@ namespace {
 constexpr std::initializer_list<const char*> kListSuffixes = {".txt", ".csv", ".tsv", ".list", ".lst"};
 constexpr std::initializer_list<const char*> kJsonSuffixes = {".jsonl", ".ndjson"};
 
-std::vector<std::string> split_line(const std::string& line) {
-  if (line.find('\t') != std::string::npos) return split_fields(line, '\t');
-  // A comma inside the path of a blank-separated list is not a separator: no number or word follows it to the end.
-  if (line.find(',') != std::string::npos) {
-    std::vector<std::string> fields = split_fields(line, ',');
-    if (fields.size() >= 2 && fields[1].find('/') == std::string::npos) return fields;
+// "path label", both of which may contain blanks: the path ends with the first word that ends like a video's name. Of
+// "path 120 3" the last number is the label.
+std::vector<std::string> split_blanks(const std::string& line) {
+  const std::string text(trimmed(line));
+  for (std::size_t at = text.find(' '); text[0] != '"' && at != std::string::npos; at = text.find(' ', at + 1)) {
+    if (!is_video(text.substr(0, at))) continue;
+    const std::string rest(trimmed(text.substr(at)));
+    const bool numbers = rest.find_first_not_of("0123456789 ") == std::string::npos;
+    return {text.substr(0, at), numbers ? split_last_blank(rest).back() : rest};
   }
   return split_last_blank(line);
+}
+
+std::vector<std::string> split_line(const std::string& line) {
+  if (line.find('\t') != std::string::npos) return split_fields(line, '\t');
+  if (line.find(',') != std::string::npos) {
+    // A comma inside the path of a blank-separated list does not end it.
+    std::vector<std::string> fields = split_fields(line, ',');
+    if (is_video(fields[0])) return fields;
+    if (fields.size() == 2 && fields[1].find_first_of("/.") == std::string::npos) return fields;  // a header
+  }
+  return split_blanks(line);
 }
 
 std::vector<Entry> read_list_file(const fs::path& file) {

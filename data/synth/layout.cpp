@@ -27,7 +27,9 @@ constexpr std::int64_t kKineticsSeconds = 10;  // Kinetics cuts all its clips to
 void plan_split(const SynthOptions& options, bool training, std::vector<Clip>& clips) {
   const std::int64_t count = training ? options.train : options.validation;
   const auto classes = static_cast<std::int64_t>(motion_classes().size());
+  // Apart, so that the classes do not depend on the format.
   Rng rng(options.seed, stream_id(training ? "synth.plan.train" : "synth.plan.validation"));
+  Rng names(options.seed, stream_id(training ? "synth.names.train" : "synth.names.validation"));
   std::vector<std::size_t> round(static_cast<std::size_t>(classes));
   for (std::int64_t i = 0; i < count; ++i) {
     if (i % classes == 0) {
@@ -44,8 +46,8 @@ void plan_split(const SynthOptions& options, bool training, std::vector<Clip>& c
       clip.id = text(clip.number + 1);
       clip.path = std::filesystem::path("20bn-something-something-v2") / (clip.id + ".webm");
     } else {
-      clip.id = youtube_id(clip.number, rng);
-      clip.start_s = rng.below(300);
+      clip.id = youtube_id(clip.number, names);
+      clip.start_s = names.below(300);
       char times[48];
       std::snprintf(times, sizeof times, "_%06lld_%06lld.mp4", static_cast<long long>(clip.start_s),
                     static_cast<long long>(clip.start_s + kKineticsSeconds));

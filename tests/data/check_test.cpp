@@ -1,0 +1,102 @@
+#include "data/datasets/check.h"
+
+#include <gmock/gmock.h>
+
+#include "synth_support.h"
+
+namespace trecvit {
+namespace {
+
+namespace fs = std::filesystem;
+using data_test::small_config;
+using data_test::small_set;
+using data_test::TempFolder;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// The first 12 training videos of the small set.
+struct Set {
+  TempFolder folder;
+  Dataset dataset;
+
+  Set() {
+    fs::copy(small_set("ssv2"), folder / "set", fs::copy_options::recursive);
+    dataset = open_dataset(small_config(folder / "set"), "train");
+    dataset.samples.resize(12);
+  }
+  fs::path video(int id) const { return folder / text("set/20bn-something-something-v2/", id, ".webm"); }
+};
+
+std::vector<std::string> kinds(const CheckReport& report) {
+  std::vector<std::string> result;
+  for (const Problem& problem : report.problems) result.push_back(text(problem.id, " ", problem_name(problem.kind)));
+  return result;
+}
+
+TEST(Check, WholeSetHasNoProblems) {
+  const Set set;
+  const CheckReport report = check_dataset(set.dataset, {.full = true});
+  EXPECT_EQ(report.videos, 12);
+  EXPECT_EQ(report.usable, 12);
+  EXPECT_TRUE(report.problems.empty()) << report.problems[0].sentence;
+  EXPECT_EQ(report.official, 0);
+  EXPECT_EQ(report.smallest_class, 1);
+  EXPECT_EQ(report.largest_class, 1);
+  EXPECT_GE(report.fewest_frames, 6);
+  EXPECT_LE(report.most_frames, 9);
+  EXPECT_GE(report.frames, 12 * 6);
+}
+
+TEST(Check, QuickFindsWhatCannotBeOpened) {
+  Set set;
+  fs::remove(set.video(2));
+  fs::resize_file(set.video(3), 0);
+  write_file(set.video(4), "not a video at all");
+  fs::remove(set.video(5));
+  fs::create_directory(set.video(5));
+  set.dataset.samples[6] = set.dataset.samples[5];
+  set.dataset.samples[7].label = -1;
+  std::int64_t last = 0;
+  const CheckReport report = check_dataset(set.dataset, {.workers = 3}, [&](std::int64_t done, std::int64_t total) {
+    EXPECT_EQ(done, ++last);
+    EXPECT_EQ(total, 12);
+  });
+  EXPECT_EQ(last, 12);
+  EXPECT_THAT(kinds(report), ElementsAre("2 missing", "3 empty", "4 unreadable", "5 unreadable", "6 duplicate"));
+  EXPECT_EQ(report.usable, 8);
+  EXPECT_EQ(report.unlabelled, 1);
+  EXPECT_EQ(report.smallest_class, 0);
+  EXPECT_EQ(report.problems[1].sample, 2);
+  EXPECT_THAT(report.problems[0].sentence, HasSubstr("2.webm does not exist"));
+}
+
+TEST(Check, FullFindsDamageShortVideosAndCopies) {
+  Set set;
+  fs::resize_file(set.video(2), fs::file_size(set.video(2)) / 2);
+  fs::remove(set.video(9));
+  fs::copy_file(set.video(8), set.video(9));
+  const CheckReport quick = check_dataset(set.dataset, {});
+  EXPECT_TRUE(quick.problems.empty());
+  for (const int workers : {1, 3}) {
+    const CheckReport report = check_dataset(set.dataset, {.full = true, .workers = workers});
+    EXPECT_THAT(kinds(report), ElementsAre("2 damaged", "9 duplicate"));
+    EXPECT_EQ(report.usable, 11);
+    EXPECT_THAT(report.problems[1].sentence, HasSubstr("8.webm"));
+  }
+  const CheckReport strict = check_dataset(set.dataset, {.full = true, .min_frames = 10});
+  EXPECT_EQ(strict.problems.size(), 11u + 1u + 1u);
+  EXPECT_THAT(strict.problems[0].sentence, HasSubstr("frames, fewer than 10"));
+}
+
+TEST(Check, KnowsOfficialCounts) {
+  Dataset dataset;
+  dataset.format = "ssv2";
+  dataset.split = "validation";
+  dataset.labels.assign(174, "x");
+  EXPECT_EQ(check_dataset(dataset, {}).official, 24777);
+  dataset.split = "all";
+  EXPECT_EQ(check_dataset(dataset, {}).official, 0);
+}
+
+}  // namespace
+}  // namespace trecvit
