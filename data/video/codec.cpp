@@ -48,7 +48,6 @@ const AVFrame* Codec::next(const Feed& feed) {
     }
     if (code == AVERROR_EOF) return nullptr;
     if (code != AVERROR(EAGAIN)) {
-      if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
       if (!excused(sent_pts_)) ++faults_;
       if (draining_ && --faults_left == 0) return nullptr;
       if (draining_) continue;
@@ -60,7 +59,6 @@ const AVFrame* Codec::next(const Feed& feed) {
     sent_pts_ = packet ? packet->pts : AV_NOPTS_VALUE;
     draining_ = packet == nullptr;
     const int sent = avcodec_send_packet(context_.get(), packet);
-    if (sent == AVERROR(ENOMEM)) throw std::bad_alloc();
     if (sent < 0 && sent != AVERROR_EOF && !excused(sent_pts_)) ++faults_;
   }
 }
