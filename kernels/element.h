@@ -23,12 +23,12 @@ struct WideOf<Bf16> {
 template <class Io>
 using Wide = typename WideOf<Io>::type;
 
-inline float widen(float value) { return value; }
-inline float widen(Bf16 value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
+constexpr float widen(float value) { return value; }
+constexpr float widen(Bf16 value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
 
 // Round to nearest, ties to even; a NaN stays one.
-inline void narrow(float value, float& to) { to = value; }
-inline void narrow(float value, Bf16& to) {
+constexpr void narrow(float value, float& to) { to = value; }
+constexpr void narrow(float value, Bf16& to) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const std::uint32_t quiet = (bits >> 16) | 0x40u;

@@ -5,9 +5,11 @@
 #include "kernels/causal_conv1d/causal_conv1d.h"
 #include "kernels/causal_conv1d/reference.h"
 #include "ops/time_major.h"
-#ifdef TRECVIT_HAS_CUDA
+#ifdef TRECVIT_TORCH_CUDA
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include "kernels/causal_conv1d/causal_conv1d_cuda.h"
 #endif
 
 namespace trecvit::ops {
@@ -44,7 +46,7 @@ CausalConv1dResult run_forward(const Tensor& x, const Tensor& w, const Tensor& b
     if constexpr (std::is_same_v<Io, double>) {
       kernels::reference::causal_conv1d_forward(p);
     } else {
-#ifdef TRECVIT_HAS_CUDA
+#ifdef TRECVIT_TORCH_CUDA
       if (x.is_cuda()) {
         const c10::cuda::CUDAGuard guard(x.device());
         kernels::causal_conv1d_forward_cuda(p, c10::cuda::getCurrentCUDAStream());
@@ -80,7 +82,7 @@ Gradients run_backward(const Tensor& x, const Tensor& w, const Tensor& b, const 
     if constexpr (std::is_same_v<Io, double>) {
       kernels::reference::causal_conv1d_backward(p);
     } else {
-#ifdef TRECVIT_HAS_CUDA
+#ifdef TRECVIT_TORCH_CUDA
       if (x.is_cuda()) {
         const c10::cuda::CUDAGuard guard(x.device());
         const Tensor partials = at::empty({kernels::causal_conv1d_partials_cuda(p)}, w.options());

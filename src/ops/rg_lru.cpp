@@ -5,9 +5,11 @@
 #include "kernels/rg_lru/reference.h"
 #include "kernels/rg_lru/rg_lru.h"
 #include "ops/time_major.h"
-#ifdef TRECVIT_HAS_CUDA
+#ifdef TRECVIT_TORCH_CUDA
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include "kernels/rg_lru/rg_lru_cuda.h"
 #endif
 
 namespace trecvit::ops {
@@ -81,12 +83,13 @@ Outputs run_forward(const RgLruArgs& a, bool keep) {
     if constexpr (std::is_same_v<Io, double>) {
       kernels::reference::rg_lru_forward(p);
     } else {
-#ifdef TRECVIT_HAS_CUDA
+#ifdef TRECVIT_TORCH_CUDA
       if (a.x.is_cuda()) {
         const c10::cuda::CUDAGuard guard(a.x.device());
-        const Tensor scratch = at::empty({kernels::rg_lru_forward_scratch_cuda(p)}, a.input_bias.options());
+        const auto plan = kernels::rg_lru_forward_plan_cuda(p);
+        const Tensor scratch = at::empty({kernels::rg_lru_forward_scratch_cuda(p, plan)}, a.input_bias.options());
         p.scratch = data<float>(scratch);
-        kernels::rg_lru_forward_cuda(p, c10::cuda::getCurrentCUDAStream());
+        kernels::rg_lru_forward_cuda(p, plan, c10::cuda::getCurrentCUDAStream());
         return;
       }
 #endif
@@ -130,12 +133,13 @@ Gradients run_backward(const RgLruArgs& a, const Tensor& h, const Tensor& dout, 
     if constexpr (std::is_same_v<Io, double>) {
       kernels::reference::rg_lru_backward(p);
     } else {
-#ifdef TRECVIT_HAS_CUDA
+#ifdef TRECVIT_TORCH_CUDA
       if (a.x.is_cuda()) {
         const c10::cuda::CUDAGuard guard(a.x.device());
-        const Tensor partials = at::empty({kernels::rg_lru_backward_partials_cuda(p)}, a.input_bias.options());
+        const auto plan = kernels::rg_lru_backward_plan_cuda(p);
+        const Tensor partials = at::empty({kernels::rg_lru_backward_partials_cuda(p, plan)}, a.input_bias.options());
         p.partials = data<float>(partials);
-        kernels::rg_lru_backward_cuda(p, c10::cuda::getCurrentCUDAStream());
+        kernels::rg_lru_backward_cuda(p, plan, c10::cuda::getCurrentCUDAStream());
         return;
       }
 #endif

@@ -61,7 +61,7 @@ inline void check_time_major(const char* op, const at::Tensor& x) {
   const auto dtype = x.scalar_type();
   const bool served = dtype == at::kFloat || dtype == at::kBFloat16 || (dtype == at::kDouble && x.is_cpu());
   if (!served) throw Error(op, ": x is ", dtype, " on ", x.device(), "; it must be fp32 or bf16 (or fp64 on the CPU)");
-#ifndef TRECVIT_HAS_CUDA
+#ifndef TRECVIT_TORCH_CUDA
   if (!x.is_cpu()) throw Error(op, ": x is on ", x.device(), ", but this build has no CUDA kernels");
 #endif
   if (!x.is_cpu() && !x.is_cuda()) throw Error(op, ": x is on ", x.device(), "; only cpu and cuda are served");

@@ -1,0 +1,32 @@
+// Host side of a CUDA kernel launch.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/error.h"
+
+namespace trecvit::kernels {
+
+// Throws when the last launch was refused (a build without code for this GPU, an impossible grid). Faults while a
+// kernel runs show at the next synchronisation.
+inline void check_launch(const char* kernel) {
+  const cudaError_t status = cudaGetLastError();
+  if (status != cudaSuccess) {
+    throw Error("the CUDA kernel ", kernel, " could not be launched: ", cudaGetErrorString(status));
+  }
+}
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// Whether kernels may read `vector` elements at once from this address, rows being `stride` elements apart.
+template <class Io>
+bool vector_fits(const Io* pointer, std::int64_t stride, int vector) {
+  return reinterpret_cast<std::uintptr_t>(pointer) % (sizeof(Io) * vector) == 0 && stride % vector == 0;
+}
+
+// Threads from which an H100 has enough loads in flight; fewer are spread thinner (fewer channels each).
+inline constexpr std::int64_t kThreadsWanted = 64 * 1024;
+
+}  // namespace trecvit::kernels
