@@ -49,7 +49,11 @@ void ZipWriter::add(const std::string& name, const std::string& header, std::spa
 }
 
 void ZipWriter::commit() {
-  if (zip_close(archive_) != 0) throw Error("cannot write ", path_.string(), ": ", zip_strerror(archive_));
+  if (zip_close(archive_) != 0) {
+    const bool full = zip_error_code_system(zip_get_error(archive_)) == ENOSPC;
+    const char* advice = full ? "; free some space and run the same command again" : "";
+    throw Error("cannot write ", path_.string(), ": ", zip_strerror(archive_), advice);
+  }
   archive_ = nullptr;
   const int fd = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
   const bool flushed = fd >= 0 && ::fsync(fd) == 0;
