@@ -25,8 +25,7 @@ class Container {
   // The reader goes to a packet with a decoding time of at most `dts` (stream units) if it can; false: still undefined.
   bool seek(std::int64_t dts);
 
-  AVStream& stream() { return *stream_; }
-  const AVFormatContext& format() const { return *format_; }
+  AVStream& stream() const { return *stream_; }
 
   // Why reading ended before the end of the file; empty when it did not.
   const std::string& damage() const { return damage_; }

@@ -69,6 +69,12 @@ TEST(VideoFile, InspectAgreesWithFfprobe) {
     EXPECT_EQ(quick.height, info.height);
     EXPECT_DOUBLE_EQ(quick.fps, info.fps);
     EXPECT_NEAR(quick.duration_s, info.duration_s, 1e-6);
+    Decoder scanned(path.string());
+    scanned.times();
+    EXPECT_EQ(scanned.info().pix_fmt, info.pix_fmt);
+    EXPECT_EQ(scanned.info().frames, info.frames);
+    ASSERT_NE(scanned.next(), nullptr);
+    EXPECT_EQ(scanned.next()->number, 1);
     const Frame* first = decoder.next();  // info() looked at it first
     ASSERT_NE(first, nullptr);
     EXPECT_EQ(first->number, 0);
