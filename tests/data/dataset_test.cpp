@@ -220,6 +220,7 @@ TEST(Dataset, ListsShareClassesOverSplits) {
   const TempFolder set;
   set.write("a.mp4", kVideo);
   set.write("train.txt", "a.mp4 wave\na.mp4 run\n");
+  set.write("val.txt", "a.mp4 walk\n");
   const Dataset validation = open(set / "val.txt", "val"), train = open(set / "val.txt", "train");
   EXPECT_THAT(validation.labels, ElementsAre("run", "walk", "wave"));
   EXPECT_EQ(train.labels, validation.labels);
