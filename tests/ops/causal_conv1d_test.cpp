@@ -106,5 +106,15 @@ TEST(CausalConv1dOp, RefusesWhatDoesNotFit) {
   EXPECT_THROW(causal_conv1d(a.x[0], a.w, a.b, a.state), Error);
 }
 
+TEST(GpuCausalConv1dOp, MatchesTheCpu) {
+  if (torch::cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  const Args host = random_args(9, 17, 40, at::kFloat);
+  const Args device{host.x.cuda(), host.w.cuda(), host.b.cuda(), host.state.cuda()};
+  EXPECT_LT(difference(ours(device).out.cpu(), ours(host).out), 1e-5);
+  EXPECT_TRUE(at::equal(ours(device).state.cpu(), ours(host).state));
+  const auto mine = gradients(ours, device), theirs = gradients(ours, host);
+  for (std::size_t k = 0; k < mine.size(); ++k) EXPECT_LT(difference(mine[k].cpu(), theirs[k]), 1e-4) << k;
+}
+
 }  // namespace
 }  // namespace trecvit::ops

@@ -172,5 +172,21 @@ TEST(RgLru, RefusesWhatDoesNotFit) {
   EXPECT_THAT(message(a), testing::HasSubstr("must be fp32 or bf16"));
 }
 
+TEST(GpuRgLruOp, MatchesTheCpu) {
+  if (torch::cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const RgLruArgs host = random_args(9, 17, 40, dtype);
+    RgLruArgs device = host;
+    for (Tensor* tensor : differentiable(device)) *tensor = tensor->cuda();
+    device.reset = device.reset.cuda();
+    const double tolerance = dtype == at::kFloat ? 1e-4 : 0.1;
+    EXPECT_LT(difference(rg_lru(device).out.cpu(), rg_lru(host).out), tolerance);
+    const auto ours = gradients(rg_lru, device), theirs = gradients(rg_lru, host);
+    for (std::size_t k = 0; k < ours.size(); ++k) {
+      EXPECT_LT(difference(ours[k].cpu(), theirs[k]), tolerance * (1 + theirs[k].abs().max().item<double>())) << k;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace trecvit::ops
