@@ -102,6 +102,7 @@ std::string encode(const fs::path& path, const ClipSpec& spec, const AVCodec* en
   frame->format = codec->pix_fmt;
   check(av_frame_get_buffer(frame.get(), 0), "frame");
   Handle<AVPacket> packet = video::new_packet();
+  int packets = 0;
   for (int i = 0; i <= spec.frames; ++i) {
     if (i < spec.frames) {
       check(av_frame_make_writable(frame.get()), "frame");
@@ -114,6 +115,7 @@ std::string encode(const fs::path& path, const ClipSpec& spec, const AVCodec* en
       if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) break;
       check(code, "encode");
       av_packet_rescale_ts(packet.get(), codec->time_base, stream->time_base);
+      if (spec.edit) spec.edit(*packet, packets++);
       check(av_interleaved_write_frame(out.format, packet.get()), "write");
     }
   }

@@ -13,6 +13,8 @@
 #include "data/video/decoder.h"
 #include "data/video/frame.h"
 
+struct AVPacket;
+
 namespace trecvit::video_test {
 
 constexpr int kWidth = 64, kHeight = 48;  // 8 bars of 8 pixels
@@ -41,6 +43,7 @@ struct ClipSpec {
   bool two_passes = false;                     // lets libvpx place invisible alternate reference frames
   std::map<std::string, std::string> options;  // of the encoder
   std::map<std::string, std::string> muxer;    // of the container
+  std::function<void(AVPacket&, int)> edit;    // changes packet i before it is written
   std::function<std::int64_t(int)> pts;        // milliseconds of frame i; by default i / fps
 };
 
