@@ -27,10 +27,13 @@ Draw draw(const SynthOptions& options, const Clip& clip) {
   return {options, clip, motion_classes()[clip.motion_class].motion, options.difficulty == "hard"};
 }
 
+Caption caption_of(const Scene& scene) { return {.object = scene.object(), .surface = scene.surface()}; }
+
 }  // namespace
 
-int render(const SynthOptions& options, const Clip& clip, std::vector<std::uint8_t>& frames) {
+int render(const SynthOptions& options, const Clip& clip, std::vector<std::uint8_t>& frames, Caption& caption) {
   Draw drawn = draw(options, clip);
+  caption = caption_of(drawn.scene);
   const bool reversed = motion_classes()[clip.motion_class].reversed;
   const auto size = static_cast<std::size_t>(options.width) * static_cast<std::size_t>(options.height) * 3;
   frames.resize(size * static_cast<std::size_t>(drawn.frames));
@@ -43,9 +46,6 @@ int render(const SynthOptions& options, const Clip& clip, std::vector<std::uint8
   return drawn.frames;
 }
 
-Caption describe(const SynthOptions& options, const Clip& clip) {
-  const Draw drawn = draw(options, clip);
-  return {.object = drawn.scene.object(), .surface = drawn.scene.surface()};
-}
+Caption describe(const SynthOptions& options, const Clip& clip) { return caption_of(draw(options, clip).scene); }
 
 }  // namespace trecvit::synth

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "data/synth/layout.h"
@@ -10,12 +9,12 @@
 
 namespace trecvit::synth {
 
-// Frames in the order in which they are shown, [returned number, height, width, 3]; `frames` keeps its memory. Depends
-// on the options, the clip's number, split and class; clips that differ only in being one class of a pair or the other
-// show the same frames in opposite orders.
-int render(const SynthOptions& options, const Clip& clip, std::vector<std::uint8_t>& frames);
+// Frames in the order in which they are shown, [returned number, height, width, 3]; `frames` keeps its memory;
+// `caption` receives what the video shows. Depends on the options, the clip's number, split and class; clips that
+// differ only in being one class of a pair or the other show the same frames in opposite orders.
+int render(const SynthOptions& options, const Clip& clip, std::vector<std::uint8_t>& frames, Caption& caption);
 
-// What the video shows, without drawing it.
+// The caption alone.
 Caption describe(const SynthOptions& options, const Clip& clip);
 
 }  // namespace trecvit::synth

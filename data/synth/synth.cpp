@@ -74,9 +74,10 @@ void remove_partial_files(const fs::path& folder) {
   for (const fs::path& path : partial) fs::remove(path);
 }
 
-void make_video(const fs::path& path, const SynthOptions& options, const synth::Clip& clip,
-                std::vector<std::uint8_t>& frames) {
-  const int count = synth::render(options, clip, frames);
+synth::Caption make_video(const fs::path& path, const SynthOptions& options, const synth::Clip& clip,
+                          std::vector<std::uint8_t>& frames) {
+  synth::Caption caption;
+  const int count = synth::render(options, clip, frames, caption);
   const std::size_t size = frames.size() / static_cast<std::size_t>(count);
   const bool vp9 = options.format == "ssv2";
   video::Encoder encoder(path, {.codec = vp9 ? "vp9" : "h264",
@@ -86,6 +87,7 @@ void make_video(const fs::path& path, const SynthOptions& options, const synth::
                                 .quality = vp9 ? 30 : 20});
   for (std::size_t i = 0; i < frames.size(); i += size) encoder.add(std::span(frames).subspan(i, size));
   encoder.finish();
+  return caption;
 }
 
 }  // namespace
@@ -131,8 +133,8 @@ SynthReport synthesize(const fs::path& out, const SynthOptions& options,
         std::error_code missing;
         const auto bytes = fs::file_size(out / clips[i].path, missing);
         const bool exists = !missing && bytes > 0;
-        if (!exists) make_video(out / clips[i].path, options, clips[i], frames);
-        captions[i] = synth::describe(options, clips[i]);
+        captions[i] =
+            exists ? synth::describe(options, clips[i]) : make_video(out / clips[i].path, options, clips[i], frames);
         kept += exists ? 1 : 0;
         const std::lock_guard lock(mutex);
         ++done;

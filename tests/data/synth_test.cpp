@@ -84,8 +84,9 @@ TEST(Synth, ReversedVideoIsAVideoOfThePartnerClass) {
       for (std::size_t b = 0; b < a; ++b) {
         if (classes[a].motion != classes[b].motion) continue;
         std::vector<std::uint8_t> one, other;
-        const int count = synth::render(options, {.number = 3, .motion_class = a}, one);
-        ASSERT_EQ(synth::render(options, {.number = 3, .motion_class = b}, other), count);
+        synth::Caption caption;
+        const int count = synth::render(options, {.number = 3, .motion_class = a}, one, caption);
+        ASSERT_EQ(synth::render(options, {.number = 3, .motion_class = b}, other, caption), count);
         for (int i = 0; i < count; ++i) {
           EXPECT_TRUE(std::equal(&one[i * size], &one[i * size] + size, &other[(count - 1 - i) * size]));
         }
