@@ -39,7 +39,8 @@ std::span<const MotionClass> motion_classes() { return kClasses; }
 // the two ends, the easing (p(1 - u) = 1 - p(u)), and the places. So a mirrored video of a left/right or turning class
 // is distributed as a video of its partner too, which label-aware flips rely on.
 Script::Script(Motion motion, bool hard, int width, int height, Rng& rng) {
-  const double h = height, w = std::min<double>(width, height * 4.0 / 3.0);  // stay near what a square crop keeps
+  // Measured by the short side, near what a square crop of the picture keeps.
+  const double h = std::min(width, height), w = std::min<double>(width, h * 4.0 / 3.0);
   const double middle_x = width * 0.5, middle_y = height * 0.5;
   begin_ = rng.uniform(0, 0.12);
   end_ = 1 - rng.uniform(0, 0.12);

@@ -54,6 +54,23 @@ TEST(Synth, EasingIsItsOwnMirrorImage) {
   }
 }
 
+TEST(Synth, ObjectsStayInsidePicturesOfAnyShape) {
+  for (const auto& [width, height] : {std::pair{96, 72}, {48, 96}, {320, 64}, {16, 16}}) {
+    for (const synth::MotionClass& motion : synth::motion_classes()) {
+      for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        Rng rng(seed);
+        const synth::Script script(motion.motion, seed % 2 == 1, width, height, rng);
+        for (std::size_t actor = 0; actor < script.actors(); ++actor) {
+          for (const double u : {0.0, 0.5, 1.0}) {
+            const synth::Pose pose = script.pose(actor, u);
+            EXPECT_TRUE(pose.x > 0 && pose.x < width && pose.y > 0 && pose.y < height) << pose.x << " " << pose.y;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Synth, TurnsByAQuarterToAHalf) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     Rng rng(seed);
