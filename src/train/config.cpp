@@ -22,7 +22,6 @@ void Config::finish() {
   require(t.precision == "fp32" || t.precision == "bf16", "train.precision", t.precision, "fp32 or bf16");
   within<std::int64_t>("train.epochs", t.epochs, 1, 1'000'000);
   within<std::int64_t>("train.max_steps", t.max_steps, 0, 1'000'000'000);
-  within("train.max_seconds", t.max_seconds, 0.0, 1e9);
   within<std::int64_t>("train.global_batch", t.global_batch, 1, 1'000'000);
   require(t.lr > 0 && t.lr <= 10, "train.lr", t.lr, "above 0 and at most 10");
   within("train.min_lr", t.min_lr, 0.0, t.lr);

@@ -13,7 +13,6 @@ struct TrainConfig {
   std::string objective = "classification";
   std::int64_t epochs = 30;
   std::int64_t max_steps = 0;
-  double max_seconds = 0;
   std::int64_t global_batch = 64;
   double lr = 1e-4;
   double min_lr = 0;
@@ -32,7 +31,6 @@ struct TrainConfig {
     v("objective", self.objective, "classification | mae (masked auto-encoding; what `pretrain` sets)");
     v("epochs", self.epochs, "passes over the training split");
     v("max_steps", self.max_steps, "optimizer steps; 0: as the epochs give");
-    v("max_seconds", self.max_seconds, "stop after this time and keep what was learnt; 0: no limit");
     v("global_batch", self.global_batch, "clips per optimizer step");
     v("lr", self.lr, "peak learning rate of AdamW");
     v("min_lr", self.min_lr, "learning rate at the end of the cosine");

@@ -1,0 +1,82 @@
+#include "model/state.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "core/error.h"
+#include "model/tensors.h"
+
+namespace trecvit {
+namespace {
+
+std::string layer_name(std::size_t layer, std::size_t tensor) {
+  char name[64];
+  std::snprintf(name, sizeof name, "layer_%02zu/%zu", layer, tensor);
+  return name;
+}
+
+}  // namespace
+
+std::int64_t ModelState::bytes() const {
+  std::int64_t total = 0;
+  for (const auto& layer : layers)
+    for (const auto& t : layer.tensors) total += static_cast<std::int64_t>(t.nbytes());
+  return total;
+}
+
+void ModelState::reset(std::int64_t stream) {
+  ensure(stream >= 0 && stream < streams(), "stream ", stream, " of ", streams());
+  for (auto& layer : layers)
+    for (auto& t : layer.tensors) {
+      const std::int64_t rows = t.size(0) / streams();
+      t.narrow(0, stream * rows, rows).zero_();
+    }
+  head_sum.select(0, stream).zero_();
+  frames[static_cast<std::size_t>(stream)] = 0;
+}
+
+ModelState ModelState::clone() const {
+  ModelState copy = *this;
+  for (auto& layer : copy.layers)
+    for (auto& t : layer.tensors) t = t.clone();
+  copy.head_sum = head_sum.clone();
+  return copy;
+}
+
+NamedArrays ModelState::save() const {
+  NamedArrays arrays;
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    for (std::size_t k = 0; k < layers[i].tensors.size(); ++k)
+      arrays[layer_name(i, k)] = to_array(layers[i].tensors[k]);
+  arrays["head_sum"] = to_array(head_sum);
+  arrays["frames"] = to_array(at::tensor(frames, at::kLong));
+  return arrays;
+}
+
+void ModelState::load(const NamedArrays& arrays) {
+  const auto fill = [&](const std::string& name, at::Tensor into) {
+    const auto found = arrays.find(name);
+    if (found == arrays.end()) throw Error("the saved state has no '", name, "'; it belongs to another model");
+    if (found->second.shape != into.sizes().vec())
+      throw Error("'", name, "' of the saved state has the shape ", shape_text(found->second.shape), "; this model wants ",
+                  shape_text(into.sizes().vec()));
+    into.copy_(to_tensor(found->second));
+  };
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    for (std::size_t k = 0; k < layers[i].tensors.size(); ++k) fill(layer_name(i, k), layers[i].tensors[k]);
+  fill("head_sum", head_sum);
+  at::Tensor counts = at::empty({streams()}, at::kLong);
+  fill("frames", counts);
+  std::copy_n(counts.data_ptr<std::int64_t>(), frames.size(), frames.begin());
+}
+
+at::Tensor ModelState::fresh_rows() const {
+  if (std::none_of(frames.begin(), frames.end(), [](std::int64_t n) { return n == 0; })) return {};
+  at::Tensor fresh = at::empty({streams(), 1}, at::kBool);
+  for (std::size_t b = 0; b < frames.size(); ++b) fresh.data_ptr<bool>()[b] = frames[b] == 0;
+  const std::int64_t rows = layers.front().tensors.front().size(0) / streams();
+  return fresh.expand({streams(), rows}).reshape({-1}).to(head_sum.device());
+}
+
+}  // namespace trecvit

@@ -1,0 +1,55 @@
+// The two kinds of block a TRecViT alternates: over time, and over the tokens of a frame.
+#pragma once
+
+#include <memory>
+
+#include "nn/attention.h"
+#include "nn/gated_lru.h"
+#include "nn/norm.h"
+
+namespace trecvit::nn {
+
+// x + mixer(RMSNorm(x)): over time, every (b, n) by itself. "residualblock_II".
+struct TemporalBlock {
+  RmsNorm norm;
+  std::unique_ptr<TemporalMixer> mixer;
+
+  // x [T, B, N, C]; state and fresh as in TemporalMixer, rows = B*N.
+  Tensor operator()(const Tensor& x, MixerState* state, const Tensor& fresh) const;
+};
+
+// x + attention(LayerNorm(x)), then x + mlp(LayerNorm(x)): every (t, b) by itself. "encoderblock_I".
+struct SpatialBlock {
+  LayerNorm norm_attention, norm_mlp;
+  Attention attention;
+  Linear dense_0, dense_1;  // C -> M -> C with gelu between
+
+  Tensor operator()(const Tensor& x) const;  // [T, B, N, C]
+};
+
+// A stack of pairs of them, closed by a LayerNorm, under the official names: `prefix`/residualblock_II,
+// `prefix`/encoderblock_I, `prefix`/encoder_norm.
+struct BlockStackConfig {
+  std::int64_t width, depth, heads, mlp_width, lru_width;
+  double min_radius, max_radius;
+};
+
+struct Trace;
+
+struct BlockStack {
+  std::vector<TemporalBlock> temporal;
+  std::vector<SpatialBlock> spatial;
+  LayerNorm norm;
+
+  // states: null, or one per pair.
+  Tensor operator()(Tensor x, std::vector<MixerState>* states, const Tensor& fresh, Trace* trace = nullptr) const;
+};
+BlockStack make_block_stack(ParameterStore& store, const std::string& prefix, const BlockStackConfig& config);
+
+// What every block gave, when asked for: [T, B, N, C] each.
+struct Trace {
+  Tensor tokens, encoded;
+  std::vector<Tensor> temporal, spatial;
+};
+
+}  // namespace trecvit::nn

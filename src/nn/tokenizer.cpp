@@ -1,0 +1,45 @@
+#include "nn/tokenizer.h"
+
+#include <cmath>
+
+#include "core/error.h"
+#include "nn/linear.h"
+
+namespace trecvit::nn {
+
+Tensor to_patches(const Tensor& video, std::int64_t patch, at::ScalarType dtype) {
+  ensure(video.dim() == 5 && video.size(4) == 3, "video must be [T, B, H, W, 3], not ", video.sizes());
+  const std::int64_t t = video.size(0), b = video.size(1), rows = video.size(2) / patch, columns = video.size(3) / patch;
+  ensure(rows * patch == video.size(2) && columns * patch == video.size(3), "frames of ", video.size(2), "x",
+         video.size(3), " pixels do not divide into patches of ", patch);
+  const Tensor cut = video.view({t * b, rows, patch, columns, patch * 3})
+                         .permute({0, 1, 3, 2, 4})
+                         .reshape({t, b, rows * columns, patch * patch * 3});
+  return video.scalar_type() == at::kByte ? cut.to(at::kFloat).mul_(1.0 / 255).to(dtype) : cut.to(dtype);
+}
+
+Tensor Tokenizer::embed(const Tensor& patches) const {
+  const auto dtype = patches.scalar_type();
+  const std::int64_t width = bias->shape.front();
+  const Tensor rows = patches.reshape({-1, patches.size(-1)});
+  const Tensor tokens = at::addmm(bias->in(dtype), rows, kernel->in(dtype).view({patches.size(-1), width}));
+  return tokens.view({patches.size(0), patches.size(1), patches.size(2), width}) + position->in(dtype);
+}
+
+Tensor Tokenizer::with_cls(const Tensor& tokens) const {
+  const std::int64_t width = tokens.size(3);
+  const Tensor first = cls->in(tokens.scalar_type()).expand({tokens.size(0), tokens.size(1), 1, width});
+  return at::cat({first, tokens}, 2);
+}
+
+Tokenizer make_tokenizer(ParameterStore& store, std::int64_t patch, std::int64_t patches, std::int64_t width) {
+  const std::int64_t inputs = patch * patch * 3;
+  return {.kernel = store.add("tokenizer/embedding/kernel", {1, patch, patch, 3, width}, /*decay=*/true,
+                              uniform(xavier_limit(inputs, width))),
+          .bias = store.add("tokenizer/embedding/bias", {width}, /*decay=*/false, zeros()),
+          .position = store.add("tokenizer/pos_embedding", {1, patches, width}, /*decay=*/false,
+                                normal(1.0 / std::sqrt(static_cast<double>(width)))),
+          .cls = store.add("tokenizer/cls", {1, 1, width}, /*decay=*/false, zeros())};
+}
+
+}  // namespace trecvit::nn

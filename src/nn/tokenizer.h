@@ -1,0 +1,25 @@
+// From pixels to tokens: one linear map per patch, learned positions, and a class token first.
+#pragma once
+
+#include "nn/parameters.h"
+
+namespace trecvit::nn {
+
+// video [T, B, Hpx, Wpx, 3], uint8 levels (divided by 255) or floats in [0, 1] -> patches [T, B, N-1, patch*patch*3] in
+// `dtype`, rows of patches from the top left, pixels within a patch row by row, channels last.
+Tensor to_patches(const Tensor& video, std::int64_t patch, at::ScalarType dtype);
+
+struct Tokenizer {
+  Parameter* kernel = nullptr;    // [1, patch, patch, 3, C]
+  Parameter* bias = nullptr;      // [C]
+  Parameter* position = nullptr;  // [1, N-1, C], patches only
+  Parameter* cls = nullptr;       // [1, 1, C]
+
+  // patches [T, B, N-1, P] -> their tokens [T, B, N-1, C] with positions.
+  Tensor embed(const Tensor& patches) const;
+  // CLS in front: [T, B, n, C] -> [T, B, n+1, C].
+  Tensor with_cls(const Tensor& tokens) const;
+};
+Tokenizer make_tokenizer(ParameterStore& store, std::int64_t patch, std::int64_t patches, std::int64_t width);
+
+}  // namespace trecvit::nn
