@@ -30,23 +30,21 @@ bool is_number(const std::string& text) {
   return text.size() > digits && text.size() < 10 && text.find_first_not_of("0123456789", digits) == std::string::npos;
 }
 
-// "ApplyEyeMakeup" or "1 ApplyEyeMakeup" per line.
-std::vector<std::string> read_class_names(const fs::path& folder) {
+// Names of `classes` numbered classes: one per line of a file beside the list, else the numbers.
+std::vector<std::string> numbered_labels(std::int64_t classes, const fs::path& folder) {
   const fs::path file = first_existing(
       {folder / "labels.txt", folder / "classes.txt", folder / "class_names.txt", folder / "categories.txt"});
   std::vector<std::string> names;
-  if (file.empty()) return names;
+  if (file.empty()) {
+    for (std::int64_t i = 0; i < classes; ++i) names.push_back(text(i));
+    return names;
+  }
   for (const std::string& line : read_lines(file)) {
     if (!trimmed(line).empty()) names.emplace_back(trimmed(line));
   }
-  return names;
-}
-
-std::vector<std::string> numbered_labels(std::int64_t classes, const fs::path& folder) {
-  std::vector<std::string> names = read_class_names(folder);
-  if (std::ssize(names) >= classes) return names;
-  names.clear();
-  for (std::int64_t i = 0; i < classes; ++i) names.push_back(text(i));
+  if (std::ssize(names) < classes) {
+    throw Error(file.string(), " names ", names.size(), " classes, but the lists have the class number ", classes - 1);
+  }
   return names;
 }
 

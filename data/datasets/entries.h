@@ -25,8 +25,9 @@ std::map<std::string, fs::path> split_files(const fs::path& root, std::initializ
 // Error naming what is there when `split` is not.
 fs::path file_of_split(const std::map<std::string, fs::path>& files, const fs::path& root, const std::string& split);
 
-// Labels over the entries of all splits. All numbers: the class names come from labels.txt, classes.txt or classInd.txt
-// beside the list (one per line), else are the numbers. Otherwise: the names in alphabetical order.
+// Labels over the entries of all splits. All numbers: the class names come from labels.txt, classes.txt,
+// class_names.txt or categories.txt beside the list (one per line), else are the numbers. Otherwise: the names in
+// alphabetical order.
 Dataset from_entries(const std::map<std::string, std::vector<Entry>>& by_split, const std::string& split,
                      const fs::path& file);
 

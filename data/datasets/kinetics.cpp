@@ -45,7 +45,7 @@ Columns parse_header(const std::string& line) {
 std::map<std::string, fs::path> find_annotations(const fs::path& root) {
   std::map<std::string, fs::path> found;
   if (!fs::is_directory(root)) return found;
-  for (const fs::path& folder : {root / "annotations", root / "labels", root, root.parent_path() / "annotations"}) {
+  for (const fs::path& folder : {root / "annotations", root / "labels", root}) {
     if (!fs::is_directory(folder)) continue;
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(folder)) {

@@ -10,9 +10,11 @@
 namespace trecvit::datasets {
 namespace {
 
+constexpr const char* kVideoFolder = "20bn-something-something-v2";
+
 std::vector<fs::path> annotation_folders(const fs::path& root) {
-  return {root / "labels", root / "annotations", root, root.parent_path() / "labels",
-          root.parent_path() / "annotations"};
+  const fs::path base = root.filename() == kVideoFolder ? root.parent_path() : root;
+  return {base / "labels", base / "annotations", base, root};
 }
 
 fs::path find_annotation(const fs::path& root, const std::string& name) {
@@ -91,8 +93,7 @@ void add_answers(const fs::path& root, const LabelIndex& index, std::vector<Samp
 // The folder and suffix of the videos: the first place that has one of the first samples.
 void find_videos(const fs::path& root, std::vector<Sample>& samples) {
   constexpr std::size_t kTried = 200;
-  const std::vector<fs::path> folders = {root / "20bn-something-something-v2", root / "videos", root,
-                                         root.parent_path() / "20bn-something-something-v2"};
+  const std::vector<fs::path> folders = {root / kVideoFolder, root / "videos", root};
   for (const fs::path& folder : folders) {
     if (!fs::is_directory(folder)) continue;
     for (const char* suffix : {".webm", ".mp4"}) {

@@ -31,17 +31,22 @@ NumberedSplit parse_split(const std::string& split) {
   return parsed;
 }
 
+// The data set's folder, when `root` is it or the folder of its videos.
+fs::path base_of(const fs::path& root, const char* video_folder) {
+  return root.filename() == video_folder ? root.parent_path() : root;
+}
+
 fs::path ucf_lists(const fs::path& root) {
-  for (const fs::path& folder :
-       {root / "ucfTrainTestlist", root / "annotations", root, root.parent_path() / "ucfTrainTestlist"}) {
+  const fs::path base = base_of(root, "UCF-101");
+  for (const fs::path& folder : {base / "ucfTrainTestlist", base / "annotations", base}) {
     if (fs::exists(folder / "classInd.txt")) return folder;
   }
   return {};
 }
 
 fs::path hmdb_lists(const fs::path& root) {
-  for (const fs::path& folder : {root / "testTrainMulti_7030_splits", root / "splits", root / "annotations", root,
-                                 root.parent_path() / "testTrainMulti_7030_splits"}) {
+  const fs::path base = base_of(root, "hmdb51_org");
+  for (const fs::path& folder : {base / "testTrainMulti_7030_splits", base / "splits", base / "annotations", base}) {
     if (!fs::is_directory(folder)) continue;
     for (const auto& entry : fs::directory_iterator(folder)) {
       if (entry.path().filename().string().ends_with("_test_split1.txt")) return folder;
@@ -94,7 +99,7 @@ Dataset read_ucf101(const fs::path& root, const std::string& split) {
     dataset.samples.push_back({.id = fs::path(path).stem().string(), .path = path, .label = *label});
   }
   if (dataset.samples.empty()) throw Error(list.string(), " lists no videos");
-  place_videos(dataset.samples, {root / "UCF-101", root / "videos", root, root.parent_path() / "UCF-101"});
+  place_videos(dataset.samples, {root / "UCF-101", root / "videos", root});
   return dataset;
 }
 
@@ -128,7 +133,7 @@ Dataset read_hmdb51(const fs::path& root, const std::string& split) {
     }
   }
   if (dataset.samples.empty()) throw Error("the lists in ", lists.string(), " have no video of the split ", split);
-  place_videos(dataset.samples, {root / "hmdb51_org", root / "videos", root, root.parent_path() / "hmdb51_org"});
+  place_videos(dataset.samples, {root / "hmdb51_org", root / "videos", root});
   return dataset;
 }
 

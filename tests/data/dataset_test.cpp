@@ -229,6 +229,8 @@ TEST(Dataset, ListsShareClassesOverSplits) {
   set.write("val.txt", "a.mp4 2\n");
   set.write("labels.txt", "run\nwalk\nwave\n");
   EXPECT_THAT(open(set.path(), "train").labels, ElementsAre("run", "walk", "wave"));
+  set.write("labels.txt", "run\nwalk\n");
+  EXPECT_THAT(refusal(set.path(), "train"), HasSubstr("names 2 classes, but the lists have the class number 2"));
 }
 
 TEST(Dataset, ListsWithBlanksInNames) {
@@ -288,6 +290,14 @@ TEST(Dataset, FolderPerClass) {
   EXPECT_EQ(train.samples[0].id, "run/a.webm");
   EXPECT_THAT(labels_of(open(set / "train", "all")), ElementsAre(0, 0, 1));
   EXPECT_THAT(refusal(set / "train", "train"), HasSubstr("SPLIT/CLASS/video"));
+}
+
+TEST(Dataset, RootMayBeTheFolderOfTheVideosButNeighboursDoNotCount) {
+  EXPECT_EQ(open(small_set("ssv2") / "20bn-something-something-v2", "train").samples.size(), 24u);
+  const TempFolder shelf;
+  shelf.write("labels/labels.json", R"({"Holding something": "0"})");
+  shelf.write("mine/train/run/a.mp4", kVideo);
+  EXPECT_EQ(open(shelf / "mine", "train").format, "folder");
 }
 
 TEST(Dataset, MirroredLabels) {
