@@ -23,8 +23,8 @@ struct WideOf<Bf16> {
 template <class Io>
 using Wide = typename WideOf<Io>::type;
 
-constexpr float widen(float value) { return value; }
-constexpr float widen(Bf16 value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
+constexpr float widen(const float& value) { return value; }
+constexpr float widen(const Bf16& value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16); }
 
 // Round to nearest, ties to even; a NaN stays one.
 constexpr void narrow(float value, float& to) { to = value; }

@@ -25,14 +25,19 @@ struct Gates {
   float i, r, a, u, m;  // u = 1 - a^2
 };
 
-[[gnu::always_inline]] inline Gates gates(float input_logit, float a_logit, float decay, bool reset) {
+// All ones, or zero at a reset. Loops select by bits, since a condition in them would keep them from being vectorised.
+[[gnu::always_inline]] inline std::uint32_t going_on(bool reset) { return reset ? 0u : ~0u; }
+[[gnu::always_inline]] inline float keep_if(std::uint32_t mask, float value) {
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) & mask);
+}
+
+[[gnu::always_inline]] inline Gates gates(float input_logit, float a_logit, float decay, std::uint32_t mask) {
   const float i = fast_sigmoid(input_logit), r = fast_sigmoid(a_logit);
   const ExpParts e = exp_parts(decay * r);
   const float a = e.scale * e.p + e.scale;
   const float a_less_1 = e.scale * e.p + (e.scale - 1.0f);
   const float u = -a_less_1 * (1.0f + a);  // every digit survives near a = 1
-  const float m = std::sqrt(u);
-  return {i, r, reset ? 0.0f : a, u, reset ? 1.0f : m};
+  return {i, r, keep_if(mask, a), u, keep_if(mask, std::sqrt(u)) + keep_if(~mask, 1.0f)};
 }
 
 // decay = -8 softplus(a_param)
@@ -43,16 +48,15 @@ struct Gates {
 
 struct ForwardTiles {
   template <class Io, bool kGated, bool kKeep>
-  [[gnu::always_inline]] static inline void row(std::int64_t count, bool reset, const Io* __restrict x,
+  [[gnu::always_inline]] static inline void row(std::int64_t count, std::uint32_t mask, const Io* __restrict x,
                                                 const Io* __restrict input_logits, const Io* __restrict a_logits,
                                                 const Io* __restrict y, const float* __restrict input_bias,
                                                 const float* __restrict a_bias, const float* __restrict decay,
                                                 float* __restrict state, Io* __restrict out, Io* __restrict keep) {
 #pragma GCC ivdep
     for (std::int64_t c = 0; c < count; ++c) {
-      const Gates g = gates(widen(input_logits[c]) + input_bias[c], widen(a_logits[c]) + a_bias[c], decay[c], reset);
-      const float before = reset ? 0.0f : state[c];
-      const float h = g.a * before + g.m * g.i * widen(x[c]);
+      const Gates g = gates(widen(input_logits[c]) + input_bias[c], widen(a_logits[c]) + a_bias[c], decay[c], mask);
+      const float h = g.a * keep_if(mask, state[c]) + g.m * g.i * widen(x[c]);
       state[c] = h;
       if constexpr (kKeep) narrow(h, keep[c]);
       if constexpr (kGated) {
@@ -75,10 +79,10 @@ struct ForwardTiles {
     for (std::int64_t t = 0; t < p.frames; ++t) {
       for (std::int64_t row_at = tile.row_begin; row_at < tile.row_end; ++row_at) {
         const std::int64_t line = t * p.rows + row_at, at = line * p.channels + tile.begin;
-        row<Io, kGated, kKeep>(tile.count, p.reset && p.reset[line], p.x + at, p.input_logits + at, p.a_logits + at,
-                               kGated ? p.y + line * p.y_stride + tile.begin : nullptr, p.input_bias + tile.begin,
-                               p.a_bias + tile.begin, decay, p.h_last + row_at * p.channels + tile.begin, p.out + at,
-                               kKeep ? p.h + at : nullptr);
+        row<Io, kGated, kKeep>(tile.count, going_on(p.reset && p.reset[line]), p.x + at, p.input_logits + at,
+                               p.a_logits + at, kGated ? p.y + line * p.y_stride + tile.begin : nullptr,
+                               p.input_bias + tile.begin, p.a_bias + tile.begin, decay,
+                               p.h_last + row_at * p.channels + tile.begin, p.out + at, kKeep ? p.h + at : nullptr);
       }
     }
   }
@@ -99,7 +103,7 @@ struct BackwardTiles {
   // `carry` holds d/dh_t from everything after frame t and leaves with that of frame t - 1. The sums, over the tile's
   // rows and frames, are of the two logits' gradients and of dlog_a * r.
   template <class Io, class Before, bool kGated>
-  [[gnu::always_inline]] static inline void row(std::int64_t count, bool reset, const Io* __restrict x,
+  [[gnu::always_inline]] static inline void row(std::int64_t count, std::uint32_t mask, const Io* __restrict x,
                                                 const Io* __restrict input_logits, const Io* __restrict a_logits,
                                                 const Io* __restrict y, const float* __restrict input_bias,
                                                 const float* __restrict a_bias, const float* __restrict decay,
@@ -110,7 +114,7 @@ struct BackwardTiles {
                                                 float* __restrict sum_decay) {
 #pragma GCC ivdep
     for (std::int64_t c = 0; c < count; ++c) {
-      const Gates g = gates(widen(input_logits[c]) + input_bias[c], widen(a_logits[c]) + a_bias[c], decay[c], reset);
+      const Gates g = gates(widen(input_logits[c]) + input_bias[c], widen(a_logits[c]) + a_bias[c], decay[c], mask);
       float dh = widen(dout[c]);
       if constexpr (kGated) {
         const Gelu gate = fast_gelu(widen(y[c]));
@@ -121,8 +125,7 @@ struct BackwardTiles {
       const float xi = widen(x[c]) * g.i, dhm = dh * g.m;
       const float bounded = g.u > 2.5e-7f ? g.u : 2.5e-7f;  // 1 / (4 * 1000^2)
       const float slope = g.a * widen(before[c]) - g.a * g.a * xi / std::sqrt(bounded);
-      const float dlog_a = reset ? 0.0f : dh * slope;
-      const float dr_scaled = dlog_a * g.r;
+      const float dr_scaled = keep_if(mask, dh * slope) * g.r;  // dlog_a * r
       const float di = dhm * xi * (1.0f - g.i), dr = dr_scaled * decay[c] * (1.0f - g.r);
       narrow(dhm * g.i, dx[c]);
       narrow(di, dinput_logits[c]);
@@ -151,7 +154,7 @@ struct BackwardTiles {
         const std::int64_t cell = row_at * p.channels + tile.begin;
         const auto step = [&](const auto* before) __attribute__((always_inline)) {
           row<Io, std::remove_cvref_t<decltype(*before)>, kGated>(
-              tile.count, p.reset && p.reset[line], p.x + at, p.input_logits + at, p.a_logits + at,
+              tile.count, going_on(p.reset && p.reset[line]), p.x + at, p.input_logits + at, p.a_logits + at,
               kGated ? p.y + line * p.y_stride + tile.begin : nullptr, p.input_bias + tile.begin, p.a_bias + tile.begin,
               decay, p.h + at, before, p.dout + at, p.dh0 + cell, p.dx + at, p.dinput_logits + at, p.da_logits + at,
               kGated ? p.dy + line * p.dy_stride + tile.begin : nullptr, sums, sums + p.channels,
