@@ -52,19 +52,24 @@ void with_element_type(const at::Tensor& x, F&& f) {
   }
 }
 
-// Error unless `x` is a [T, rows, R] tensor of a dtype and on a device that the kernels serve.
+// Error unless the kernels serve the dtype and the device of `x`.
+inline void check_served(const char* op, const at::Tensor& x) {
+  const auto dtype = x.scalar_type();
+  const bool served = dtype == at::kFloat || dtype == at::kBFloat16 || (dtype == at::kDouble && x.is_cpu());
+  if (!served) throw Error(op, ": x is ", dtype, " on ", x.device(), "; it must be fp32 or bf16 (or fp64 on the CPU)");
+  if (!x.is_cpu() && !x.is_cuda()) throw Error(op, ": x is on ", x.device(), "; only cpu and cuda are served");
+#ifndef TRECVIT_TORCH_CUDA
+  if (!x.is_cpu()) throw Error(op, ": x is on ", x.device(), ", but this build has no CUDA kernels");
+#endif
+}
+
+// Error unless `x` is a [T, rows, R] tensor that the kernels serve.
 inline void check_time_major(const char* op, const at::Tensor& x) {
   if (!x.defined() || x.dim() != 3 || x.numel() == 0) {
     throw Error(op, ": x must be a tensor [T, rows, R] with T, rows, R >= 1",
                 x.defined() ? text("; its shape is ", x.sizes()) : "; it is undefined");
   }
-  const auto dtype = x.scalar_type();
-  const bool served = dtype == at::kFloat || dtype == at::kBFloat16 || (dtype == at::kDouble && x.is_cpu());
-  if (!served) throw Error(op, ": x is ", dtype, " on ", x.device(), "; it must be fp32 or bf16 (or fp64 on the CPU)");
-#ifndef TRECVIT_TORCH_CUDA
-  if (!x.is_cpu()) throw Error(op, ": x is on ", x.device(), ", but this build has no CUDA kernels");
-#endif
-  if (!x.is_cpu() && !x.is_cuda()) throw Error(op, ": x is on ", x.device(), "; only cpu and cuda are served");
+  check_served(op, x);
 }
 
 // Error unless `tensor` has this shape and dtype and lies beside x.
