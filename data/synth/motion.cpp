@@ -93,8 +93,10 @@ Script::Script(Motion motion, bool hard, int width, int height, Rng& rng) {
       const double between = rng.uniform(0.46, 0.54);
       for (const bool first : {true, false}) {
         Actor event;
-        event.from = event.to = anywhere(0.2);
-        event.from.radius = event.to.radius = radius * rng.uniform(1.0, 1.3);
+        event.from = event.to = anywhere(0.15);
+        // Which of the two it is must be plain to see: order is the task, not shape.
+        if (!hard) event.from.angle = event.to.angle = rng.uniform(-0.2, 0.2);
+        event.from.radius = event.to.radius = radius * rng.uniform(1.2, 1.5);
         event.fade_in_s = event.fade_out_s = rng.uniform(0.05, 0.12);
         const double gap = rng.uniform(0.05, 0.1), length = rng.uniform(0.25, 0.34);
         event.fade_in = first ? between - gap - length : between + gap;

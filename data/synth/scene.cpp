@@ -50,6 +50,7 @@ Scene::Scene(Motion motion, bool hard, int width, int height, Rng& rng) : width_
   flicker_ = static_cast<float>(hard ? rng.uniform(0, 3) : 0);
   if (motion == Motion::kSquareThenCircle) {
     looks_ = {random_look({Shape::kSquare}, hard, rng), random_look({Shape::kDisc}, hard, rng)};
+    for (Look& look : looks_) look.texture = hard ? look.texture : Texture::kPlain;
   } else if (motion == Motion::kTurn) {
     looks_ = {random_look({Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee}, hard, rng)};
     looks_[0].texture = rng.chance(0.5) ? Texture::kPlain : Texture::kHalves;
