@@ -44,5 +44,7 @@ function(trecvit_use_torch target)
   if(NOT kind STREQUAL INTERFACE_LIBRARY)
     target_link_libraries(${target} PRIVATE Torch::Torch trecvit_flags)
     target_precompile_headers(${target} REUSE_FROM trecvit_torch_pch)
+    # Executables would be compiled -fPIE, which the header precompiled with -fPIC does not fit.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fPIC>)
   endif()
 endfunction()

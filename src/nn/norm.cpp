@@ -1,15 +1,13 @@
 #include "nn/norm.h"
 
+#include "ops/rms_norm.h"
+
 namespace trecvit::nn {
 namespace {
 constexpr double kEpsilon = 1e-6;
 }
 
-Tensor RmsNorm::operator()(const Tensor& x) const {
-  const Tensor wide = x.to(at::kFloat);
-  const Tensor inverse = at::rsqrt(wide.square().mean(-1, /*keepdim=*/true) + kEpsilon);
-  return (wide * inverse * (scale->value + 1.0)).to(x.scalar_type());
-}
+Tensor RmsNorm::operator()(const Tensor& x) const { return ops::rms_norm(x, scale->value); }
 
 RmsNorm make_rms_norm(ParameterStore& store, const std::string& name, std::int64_t width) {
   return {.scale = store.add(name + "/scale", {width}, /*decay=*/false, zeros())};

@@ -1,0 +1,274 @@
+#include "train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "infer/device.h"
+#include "infer/evaluate.h"
+#include "train/checkpoint.h"
+#include "train/objective.h"
+#include "train/run_folder.h"
+#include "train/schedule.h"
+
+namespace fs = std::filesystem;
+
+namespace trecvit {
+namespace {
+
+using at::Tensor;
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// JSON has no NaN; three more digits than a float needs tell equal losses from nearly equal ones.
+nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+
+class Run {
+ public:
+  Run(const TrainRequest& request, const std::atomic<bool>& stop)
+      : request_(request), config_(request.config), stop_(stop), device_(parse_device(config_.train.device)) {
+    make_deterministic();
+    if (config_.train.threads > 0) at::set_num_threads(static_cast<int>(config_.train.threads));
+    open_data();
+    build();
+    restore();
+  }
+
+  TrainResult operator()();
+
+ private:
+  void open_data();
+  void build();
+  void restore();
+  double step(const ClipBatch& batch);
+  void check_finite(double loss, double norm, const ClipBatch& batch) const;
+  void log(const ClipBatch& batch, double loss, double seconds);
+  void evaluate_now();
+  void save();
+  Preprocessing preprocessing() const;
+
+  const TrainRequest& request_;
+  Config config_;
+  const std::atomic<bool>& stop_;
+  at::Device device_;
+  Dataset train_set_, val_set_;
+  nn::ParameterStore store_;
+  std::unique_ptr<TRecViT> net_;
+  std::unique_ptr<Objective> objective_;
+  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<Loader> loader_;
+  std::unique_ptr<RunFolder> folder_;
+  std::int64_t total_ = 0, per_epoch_ = 0;
+  Schedule schedule_;
+  Progressed progress_;
+  TrainResult result_;
+  double grad_norm_ = 0, waited_ = 0, trained_ = 0;
+};
+
+bool is_classification(const Config& config) { return config.train.objective == "classification"; }
+
+void Run::open_data() {
+  train_set_ = open_dataset(config_.data, config_.data.train_split);
+  if (request_.overfit > 0 && static_cast<std::int64_t>(train_set_.samples.size()) > request_.overfit)
+    train_set_.samples.resize(static_cast<std::size_t>(request_.overfit));
+  if (is_classification(config_)) {
+    val_set_ = request_.overfit > 0 ? train_set_ : open_dataset(config_.data, config_.data.val_split);
+    const auto classes = static_cast<std::int64_t>(train_set_.labels.size());
+    if (config_.model.classes == 0) config_.model.classes = classes;
+    if (config_.model.classes != classes)
+      throw UsageError("model.classes is ", config_.model.classes, "; the data set in ", config_.data.root, " has ", classes,
+                       " classes");
+    for (const auto& sample : train_set_.samples)
+      if (sample.label < 0)
+        throw Error("video ", sample.id, " of split ", train_set_.split, " has no label; training to classify wants one");
+  } else {
+    config_.model.classes = 0;
+  }
+  if (request_.overfit > 0) config_.augment.enabled = false;
+}
+
+void Run::build() {
+  net_ = std::make_unique<TRecViT>(store_, config_.model);
+  net_->set_dtype(parse_precision(config_.train.precision));
+  objective_ = is_classification(config_) ? make_classification(*net_, config_) : make_masked(store_, *net_, config_);
+  store_.allocate(device_);
+  store_.initialise(static_cast<std::uint64_t>(config_.seed));
+  optimizer_ = std::make_unique<AdamW>(
+      store_.flat(), store_.decayed_count(),
+      AdamWOptions{.beta1 = config_.train.beta1, .beta2 = config_.train.beta2, .weight_decay = config_.train.weight_decay});
+  result_.parameters = store_.count();
+}
+
+void Run::restore() {
+  const Checkpoints checkpoints(request_.run_dir / "checkpoints");
+  fs::path from;
+  if (request_.resume == "auto") {
+    from = checkpoints.newest();
+  } else if (request_.resume == "none") {
+    if (!request_.dry_run && !checkpoints.newest().empty())
+      throw UsageError(request_.run_dir.string(), " already holds a run; continue it with --resume auto, or choose another --run-dir");
+  } else {
+    from = request_.resume;
+    if (!fs::exists(from / "state.json")) throw Error("no checkpoint at ", from.string(), "; a folder with state.json is wanted");
+  }
+  if (!from.empty() && !request_.dry_run) {
+    progress_ = Checkpoints::load(from, store_, *optimizer_);
+    log_info(text("continuing from ", from.string(), " at step ", progress_.step));
+  } else if (!request_.init.empty()) {
+    const ModelFile file = read_model(request_.init);
+    const LoadReport report = load_parameters(store_, file.arrays, file.path.string(), {.strict = false, .resize_positions = true});
+    log_info(text("weights from ", file.path.string(), ": ", report.loaded.size(), " loaded, ", report.reshaped.size(),
+                  " resized, ", report.missing.size(), " left at their start, ", report.unexpected.size(), " not used"));
+    if (report.loaded.empty()) throw Error(file.path.string(), " has no array that this model could start from");
+  }
+  const LoaderOptions options{.training = true,
+                              .batch = config_.train.global_batch,
+                              .seed = static_cast<std::uint64_t>(config_.seed),
+                              .augment = config_.augment,
+                              .start_batch = progress_.step};
+  loader_ = std::make_unique<Loader>(train_set_, config_.data, options);
+  per_epoch_ = loader_->batches_per_epoch();
+  total_ = config_.train.max_steps > 0 ? config_.train.max_steps : config_.train.epochs * per_epoch_;
+  schedule_ = {.peak = config_.train.lr,
+               .least = config_.train.min_lr,
+               .warmup = std::min<std::int64_t>(total_ / 2, std::llround(config_.train.warmup_epochs * static_cast<double>(per_epoch_))),
+               .total = total_};
+  if (request_.dry_run) return;
+  folder_ = std::make_unique<RunFolder>(request_.run_dir, progress_.step);
+  auto rows = config_rows(config_);
+  for (auto& row : rows) {
+    const auto origin = request_.origins.find(row.key);
+    row.comment = origin == request_.origins.end() ? "" : origin->second;
+  }
+  folder_->write_once(to_yaml(rows),
+                      nlohmann::ordered_json{{"torch", TORCH_VERSION},
+                                             {"device", device_.str()},
+                                             {"threads", at::get_num_threads()},
+                                             {"parameters", result_.parameters}}
+                              .dump(2) +
+                          "\n",
+                      train_set_.labels);
+}
+
+double Run::step(const ClipBatch& batch) {
+  const Tensor video = video_tensor(const_cast<std::uint8_t*>(batch.video.data()), batch.frames, batch.clips, batch.height,
+                                    batch.width, device_);
+  store_.flat_grad().zero_();
+  const Tensor loss = objective_->loss(video, batch, progress_.step);
+  loss.backward();
+  grad_norm_ = store_.flat_grad().norm().item<double>();
+  const double value = loss.item<double>();
+  check_finite(value, grad_norm_, batch);
+  const double clip = config_.train.clip_norm;
+  const double scale = clip > 0 && grad_norm_ > clip ? clip / grad_norm_ : 1;
+  optimizer_->step(store_.flat_grad(), schedule_.at(progress_.step), scale);
+  return value;
+}
+
+void Run::check_finite(double loss, double norm, const ClipBatch& batch) const {
+  if (std::isfinite(loss) && std::isfinite(norm)) return;
+  std::string where = "the loss itself";
+  for (const auto& p : store_.all())
+    if (!at::isfinite(p.value.grad()).all().item<bool>()) {
+      where = "the gradient of " + p.parts.front().name;
+      break;
+    }
+  std::string videos;
+  for (std::size_t i = 0; i < batch.samples.size() && i < 4; ++i)
+    videos += (i ? ", " : "") + train_set_.samples[static_cast<std::size_t>(batch.samples[i])].id;
+  throw Error("step ", progress_.step, ": not a finite number first in ", where, ", on videos ", videos,
+              ", ...; a lower train.lr or train.clip_norm may help; the last checkpoint is untouched");
+}
+
+void Run::log(const ClipBatch& batch, double loss, double seconds) {
+  if (progress_.step % config_.log.every_steps != 0) return;
+  folder_->train_line(nlohmann::ordered_json{{"step", progress_.step},
+                                             {"epoch", static_cast<double>(progress_.step) / static_cast<double>(per_epoch_)},
+                                             {"loss", number(loss)},
+                                             {"lr", schedule_.at(progress_.step - 1)},
+                                             {"grad_norm", number(grad_norm_)},
+                                             {"clips_per_s", static_cast<double>(batch.clips) / seconds},
+                                             {"data_wait", batch.wait_s / seconds}}
+                          .dump());
+}
+
+void Run::evaluate_now() {
+  if (!is_classification(config_)) {
+    Loader one(train_set_, config_.data, {.training = false, .batch = 4});
+    ClipBatch batch;
+    make_folders(request_.run_dir / "reconstructions");
+    if (one.next(batch) && batch.clips > 0)
+      objective_->picture(video_tensor(batch.video.data(), batch.frames, batch.clips, batch.height, batch.width, device_),
+                          request_.run_dir / "reconstructions" / text("step_", progress_.step, ".png"));
+    return;
+  }
+  const EvalReport report = evaluate(*net_, device_, val_set_, config_.data,
+                                     {.clips = config_.eval.clips, .crops = config_.eval.crops});
+  folder_->bad_videos(report.bad, val_set_, val_set_.split, progress_.step);
+  result_.top1 = report.top1;
+  if (report.top1 > progress_.best_top1) progress_.best_top1 = report.top1, progress_.best_step = progress_.step;
+  auto line = nlohmann::ordered_json::parse(summary_json(report));
+  line["step"] = progress_.step;
+  folder_->metrics_line(line.dump());
+  log_info(text("step ", progress_.step, ": validation top-1 ", std::llround(report.top1 * 1000) / 10.0, " % of ", report.n,
+                report.missing ? text(", ", report.missing, " missing") : ""));
+}
+
+void Run::save() {
+  progress_.seconds += trained_;
+  trained_ = 0;
+  Checkpoints(request_.run_dir / "checkpoints")
+      .save(store_, *optimizer_, progress_, config_.model, is_classification(config_) ? train_set_.labels : std::vector<std::string>{},
+            preprocessing(), config_.checkpoint.keep);
+}
+
+Preprocessing Run::preprocessing() const {
+  const DataConfig& d = config_.data;
+  return {.size = d.size, .frames = d.frames, .stride = d.stride, .sampling = d.sampling, .short_clip = d.short_clip};
+}
+
+TrainResult Run::operator()() {
+  Progress bar(is_classification(config_) ? "training" : "pre-training", total_);
+  ClipBatch batch;
+  const double start_seconds = progress_.seconds;
+  double spent = 0;
+  while (progress_.step < total_ && !stop_) {
+    const double started = now_s();
+    loader_->next(batch);
+    if (batch.clips > 0) result_.loss = step(batch);
+    ++progress_.step;
+    const double seconds = now_s() - started;
+    spent += seconds, trained_ += seconds, waited_ += batch.wait_s;
+    if (request_.dry_run) break;
+    log(batch, result_.loss, seconds);
+    const auto bad = loader_->take_bad();
+    progress_.bad_videos += static_cast<std::int64_t>(bad.size());
+    folder_->bad_videos(bad, train_set_, train_set_.split, progress_.step);
+    bar.update(progress_.step, text("loss ", result_.loss));
+
+    const bool last = progress_.step == total_, epoch_end = progress_.step % per_epoch_ == 0;
+    const std::int64_t epoch = progress_.step / per_epoch_, eval_every = config_.eval.every_epochs;
+    const std::int64_t save_every = config_.checkpoint.every_steps;
+    if (last || (epoch_end && eval_every > 0 && epoch % eval_every == 0)) evaluate_now();
+    if (last || (save_every > 0 ? progress_.step % save_every == 0 : epoch_end)) save();
+  }
+  bar.finish();
+  if (stop_ && progress_.step < total_ && !request_.dry_run) save();
+  result_.interrupted = stop_ && progress_.step < total_;
+  result_.steps = progress_.step;
+  result_.seconds = request_.dry_run ? spent : start_seconds + spent;
+  result_.data_wait = spent > 0 ? waited_ / spent : 0;
+  result_.best_top1 = progress_.best_top1;
+  result_.bad_videos = progress_.bad_videos;
+  return result_;
+}
+
+}  // namespace
+
+TrainResult train(const TrainRequest& request, const std::atomic<bool>& stop) { return Run(request, stop)(); }
+
+}  // namespace trecvit
