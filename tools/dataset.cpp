@@ -1,0 +1,12 @@
+#include "tools/verbs.h"
+
+namespace trecvit::tools {
+
+void add_dataset(CLI::App& app, VerbContext& context) {
+  CLI::App& group = add_group(app, "dataset", "make, check and list data sets");
+  add_dataset_synth(group, context);
+  add_dataset_check(group, context);
+  add_dataset_list(group, context);
+}
+
+}  // namespace trecvit::tools

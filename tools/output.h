@@ -1,0 +1,27 @@
+// Standard output: results only, for pipes. Everything else goes to standard error by core/log.h.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace trecvit::tools {
+
+using Json = nlohmann::ordered_json;  // keys stay in the order in which they were written
+
+// Nobody reads standard output any more (`trecvit ... | head`): the program ends quietly.
+struct OutputClosed {};
+
+// Writes `content` to standard output at once. OutputClosed, or Error when the disk is full.
+void print(const std::string& content);
+
+// One line of JSON, or with `indent` a readable document. Bytes that are not UTF-8 become U+FFFD.
+void print_json(const Json& value, int indent = -1);
+
+// Columns of text with two blanks between them; the first row is the heading.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+// "3.50", without trailing noise: `digits` after the point.
+std::string fixed(double value, int digits);
+
+}  // namespace trecvit::tools
