@@ -34,6 +34,10 @@ void ConfigOptions::shortcut(CLI::App& verb, const std::string& names, const std
   added.given = verb.add_option(names, added.value, text(doc, " (", key, ")"));
 }
 
+void ConfigOptions::force(const std::string& key, const std::string& value, const std::string& origin) {
+  forced_.push_back({key, value, origin});
+}
+
 ResolvedConfig ConfigOptions::read() const {
   ConfigSource source;
   for (const std::string& file : files_) source.load(file);
@@ -43,8 +47,10 @@ ResolvedConfig ConfigOptions::read() const {
       source.set(s.key + "=" + nlohmann::json(s.value).dump(-1, ' ', false, nlohmann::json::error_handler_t::ignore));
   }
   for (const std::string& setting : settings_) source.set(setting);
+  for (const Forced& f : forced_) source.set(f.key + "=" + f.value);
   ResolvedConfig resolved;
   resolved.origins = source.apply(resolved.config);
+  for (const Forced& f : forced_) resolved.origins[f.key] = f.origin;
   for (const Shortcut& s : shortcuts_) {
     bool overruled = false;
     for (const std::string& setting : settings_) overruled |= setting.rfind(s.key + "=", 0) == 0;

@@ -25,6 +25,11 @@ class ConfigOptions {
   // An option of its own for one key, such as --data for data.root.
   void shortcut(CLI::App& verb, const std::string& names, const std::string& key, const std::string& doc);
 
+  // Sets `key` whatever files and --set say; `origin` is what is shown for it.
+  void force(const std::string& key, const std::string& value, const std::string& origin);
+
+  const std::vector<std::string>& files() const { return files_; }
+
   // Files in their order, then shortcuts, then --set; the last word wins. Not finished: sizes of 0 stay, nothing is
   // checked. UsageError: unknown keys, values of another type.
   ResolvedConfig read() const;
@@ -37,7 +42,11 @@ class ConfigOptions {
     std::string option, key, value;
     CLI::Option* given = nullptr;
   };
+  struct Forced {
+    std::string key, value, origin;
+  };
   std::vector<std::string> files_, settings_;
+  std::vector<Forced> forced_;
   std::deque<Shortcut> shortcuts_;  // addresses stay
 };
 

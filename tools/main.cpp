@@ -1,6 +1,7 @@
 // trecvit: one program, a verb per task. Results go to standard output, words for people to standard error.
 #include <csignal>
 #include <new>
+#include <sstream>
 #include <string>
 
 #include "core/log.h"
@@ -22,6 +23,10 @@ ExitCode parse_and_run(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 below a gate, 130 interrupted after saving.");
   VerbContext context;
+  add_train(app, context);
+  add_eval(app, context);
+  add_predict(app, context);
+  add_stream(app, context);
   add_dataset(app, context);
   add_inspect(app, context);
   add_config(app, context);
@@ -66,4 +71,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace trecvit::tools
 
-int main(int argc, char** argv) { return trecvit::tools::run(argc, argv); }
+int main(int argc, char** argv) {
+  trecvit::tools::prepare_process(argv);
+  return trecvit::tools::run(argc, argv);
+}

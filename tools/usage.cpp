@@ -58,7 +58,7 @@ std::string usage_sentence(const CLI::App& app, const CLI::ParseError& failure) 
     if (!verbs_of(verb).empty()) return unknown_verb(verb, *word);
     return text("'", full_name(verb), "' takes no argument '", *word, "'; '", full_name(verb), " --help' shows how");
   }
-  if (!verbs_of(verb).empty())
+  if (!verbs_of(verb).empty() && verb.get_require_subcommand_min() > 0)
     return text("'", full_name(verb), "' needs a verb; '", full_name(verb), " --help' lists them");
   std::string message = failure.what();
   message = message.substr(0, message.find('\n'));

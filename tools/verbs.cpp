@@ -20,7 +20,10 @@ CLI::App& add_verb(CLI::App& parent, VerbContext& context, const std::string& na
                    std::function<ExitCode()> action) {
   CLI::App* verb = parent.add_subcommand(name, doc);
   add_verbosity(*verb);
-  verb->callback([&context, action = std::move(action)] { context.action = action; });
+  // Of nested verbs (eval, eval score) the inner one calls back first, and it is the one that was meant.
+  verb->callback([&context, action = std::move(action)] {
+    if (!context.action) context.action = action;
+  });
   return *verb;
 }
 

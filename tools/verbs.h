@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 
@@ -31,6 +32,11 @@ void add_dataset_check(CLI::App& group, VerbContext& context);
 void add_dataset_list(CLI::App& group, VerbContext& context);
 void add_inspect(CLI::App& app, VerbContext& context);
 void add_inspect_video(CLI::App& group, VerbContext& context);
+void add_inspect_model(CLI::App& group, VerbContext& context);
+void add_train(CLI::App& app, VerbContext& context);  // and pretrain
+void add_eval(CLI::App& app, VerbContext& context);
+void add_predict(CLI::App& app, VerbContext& context);
+void add_stream(CLI::App& app, VerbContext& context);
 void add_config(CLI::App& app, VerbContext& context);
 void add_doctor(CLI::App& app, VerbContext& context);
 

@@ -1,0 +1,72 @@
+#include <memory>
+
+#include "io/model_file.h"
+#include "tools/output.h"
+#include "tools/verbs.h"
+
+namespace trecvit::tools {
+namespace {
+
+ExitCode run(const std::string& path, bool json) {
+  const ModelFile file = read_model(path);
+  const ModelConfig& c = file.config;
+  std::int64_t parameters = 0;
+  for (const auto& [name, array] : file.arrays) parameters += array.count();
+  // One stream's memory in fp32: the recurrence's state and the last three inputs of the convolution, for every token
+  // of every temporal block.
+  const std::int64_t state_bytes = c.depth * c.tokens() * (c.lru_width + 3 * c.lru_width) * 4;
+  const Preprocessing& p = file.preprocessing;
+  if (json) {
+    print_json({{"file", path},
+                {"variant", c.variant},
+                {"parameters", parameters},
+                {"width", c.width},
+                {"depth", c.depth},
+                {"heads", c.heads},
+                {"mlp_width", c.mlp_width},
+                {"lru_width", c.lru_width},
+                {"head_width", c.head_width},
+                {"classes", c.classes},
+                {"patch", c.patch},
+                {"image", {c.image_height, c.image_width}},
+                {"labels", file.labels.size()},
+                {"state_bytes", state_bytes},
+                {"preprocessing",
+                 {{"size", p.size},
+                  {"frames", p.frames},
+                  {"stride", p.stride},
+                  {"sampling", p.sampling},
+                  {"short_clip", p.short_clip}}}});
+    return ExitCode::kDone;
+  }
+  print(table(
+      {{"file", path},
+       {"variant", c.variant},
+       {"parameters", text(parameters)},
+       {"width", text(c.width)},
+       {"depth", text(c.depth, " pairs of blocks")},
+       {"heads", text(c.heads)},
+       {"MLP width", text(c.mlp_width)},
+       {"LRU width", text(c.lru_width)},
+       {"classes", text(c.classes, file.labels.empty() ? ", without names" : ", named")},
+       {"picture", text(c.image_height, " x ", c.image_width, " in patches of ", c.patch)},
+       {"clips", text(p.frames, " frames, ", p.sampling, p.sampling == "dense" ? text(", stride ", p.stride) : "")},
+       {"stream's state", text(state_bytes, " bytes in fp32")}}));
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_inspect_model(CLI::App& group, VerbContext& context) {
+  struct Options {
+    std::string path;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App& verb = add_verb(group, context, "model", "architecture, size and classes of a model",
+                            [options] { return run(options->path, options->json); });
+  verb.add_option("FILE", options->path, ".safetensors, official .npz or a checkpoint folder")->required();
+  verb.add_flag("--json", options->json, "as JSON: parameters width depth heads lru_width classes state_bytes ...");
+}
+
+}  // namespace trecvit::tools

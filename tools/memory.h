@@ -1,0 +1,15 @@
+// The most memory that the process has used so far.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace trecvit::tools {
+
+// Bytes of main memory (VmHWM of /proc/self/status); 0: not known.
+std::int64_t peak_memory();
+
+// Bytes that tensors took at once on `device`, such as "cuda:0"; 0 on the CPU.
+std::int64_t peak_gpu_memory(const std::string& device);
+
+}  // namespace trecvit::tools

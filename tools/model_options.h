@@ -1,0 +1,29 @@
+// The options by which a verb is told a trained model and where to run it: -m/--model, --device, --precision.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "io/model_file.h"
+
+namespace trecvit::tools {
+
+struct ModelOptions {
+  std::string path, device = "auto", precision = "fp32";
+  std::int64_t threads = 0;
+
+  void add_to(CLI::App& verb);
+
+  // UsageError without -m.
+  std::unique_ptr<Model> load() const;
+};
+
+// Every n-th frame of a video is what the model was trained to see: its clips' stride, or 1 with uniform sampling,
+// whose clips have no fixed one. `wanted` > 0 overrules.
+std::int64_t frame_stride(const Model& model, std::int64_t wanted);
+
+// Names of the classes were in the model's file.
+bool has_class_names(const Model& model);
+
+}  // namespace trecvit::tools

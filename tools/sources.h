@@ -1,0 +1,13 @@
+// Which videos a user means.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace trecvit::tools {
+
+// Files as they are, the videos of folders (at any depth, by name), what patterns such as 'clips/*.mp4' match, and the
+// lines of .txt lists (paths relative to the list). Error: nothing where something was named.
+std::vector<std::string> expand_sources(const std::vector<std::string>& words);
+
+}  // namespace trecvit::tools
