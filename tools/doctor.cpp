@@ -66,10 +66,22 @@ ExitCode run(bool json) {
 }  // namespace
 
 void add_doctor(CLI::App& app, VerbContext& context) {
-  auto json = std::make_shared<bool>(false);
-  CLI::App& verb = add_verb(app, context, "doctor", "versions, codecs, devices and a self test of every kernel",
-                            [json] { return run(*json); });
-  verb.add_flag("--json", *json, "as JSON");
+  struct Options {
+    std::string golden, device = "auto", precision = "fp32";
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App& verb =
+      add_verb(app, context, "doctor", "versions, codecs, devices and a self test of every kernel", [options] {
+        return options->golden.empty()
+                   ? run(options->json)
+                   : check_golden_file(options->golden, options->device, options->precision, options->json);
+      });
+  verb.add_option("--golden", options->golden, "instead: hold the model against recorded outputs (.npz)")
+      ->type_name("FILE");
+  verb.add_option("--device", options->device, "of --golden: auto, cpu or cuda:0");
+  verb.add_option("--precision", options->precision, "of --golden: fp32 or bf16");
+  verb.add_flag("--json", options->json, "as JSON");
 }
 
 }  // namespace trecvit::tools

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
+
 namespace trecvit::tools {
 
 struct Codec {
@@ -31,5 +33,9 @@ struct SelfTest {
   bool passed() const { return error <= tolerance; }
 };
 std::vector<SelfTest> self_tests();
+
+// Holds this build on `device` against a file of the official model's outputs, states, gradients and losses, and prints
+// every comparison. Error: not such a file, or a value out of tolerance.
+ExitCode check_golden_file(const std::string& file, const std::string& device, const std::string& precision, bool json);
 
 }  // namespace trecvit::tools

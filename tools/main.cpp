@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "tools/output.h"
+#include "tools/process.h"
 #include "tools/usage.h"
 #include "tools/verbs.h"
 #include "tools/version.h"

@@ -1,4 +1,4 @@
-#include "process.h"
+#include "tools/process.h"
 
 #include <malloc.h>
 #include <unistd.h>
@@ -12,8 +12,8 @@ void prepare_process(char** argv) {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 2000 << 20);
   mallopt(M_TOP_PAD, 64 << 20);
-  // An idle OpenMP thread spins, by default for so long that it starves whoever has the work when cores are shared (57 % of
-  // a training run went there). The library reads this when it is loaded, hence the new start.
+  // An idle OpenMP thread spins, by default for so long that it starves whoever has the work when cores are shared (57
+  // % of a training run went there). The library reads this when it is loaded, hence the new start.
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   ::setenv("GOMP_SPINCOUNT", "20000", 1);
   ::execv("/proc/self/exe", argv);

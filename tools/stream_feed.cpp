@@ -27,7 +27,7 @@ namespace {
 class DecoderFeed : public Feed {
  public:
   explicit DecoderFeed(const FeedOptions& o)
-      : decoder_(o.source == "-" ? "pipe:0" : o.source, {.deadline_s = o.deadline_s}), stride_(o.stride) {}
+      : decoder_(o.source == "-" ? "/dev/stdin" : o.source, {.deadline_s = o.deadline_s}), stride_(o.stride) {}
 
   const video::Frame* next() override {
     for (;;) {

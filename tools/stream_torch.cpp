@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <optional>
 
 #include "core/file.h"
 #include "core/log.h"
@@ -56,8 +55,9 @@ class Events {
   // True once per reset interval of the stream's own time.
   bool reset_due(double pts_s) {
     if (options_.reset_s <= 0) return false;
-    if (!since_) since_ = pts_s;
-    if (pts_s - *since_ < options_.reset_s) return false;
+    if (!begun_) since_ = pts_s;
+    begun_ = true;
+    if (pts_s - since_ < options_.reset_s) return false;
     since_ = pts_s;
     leading_ = -1;
     return true;
@@ -78,7 +78,8 @@ class Events {
  private:
   const Options& options_;
   const std::vector<std::string>& labels_;
-  std::optional<double> since_;
+  double since_ = 0;  // of the stream's time; the last reset
+  bool begun_ = false;
   std::int64_t leading_ = -1;
 };
 

@@ -8,10 +8,12 @@ import ast
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -103,6 +105,13 @@ class Usage(Base):
             done = subprocess.run([PROGRAM, "config", "show"], stdout=full, stderr=subprocess.PIPE)
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"standard output", done.stderr)
+
+    def test_golden(self):
+        self.fails(1, "doctor", "--golden", self.folder / "none.npz", "--device", "cpu", says=["none.npz"])
+        golden = Path(__file__).resolve().parents[1] / "data" / "golden"
+        for file in sorted(golden.glob("*.npz")):
+            report = json.loads(self.ok("doctor", "--golden", file, "--device", "cpu", "--json"))
+            self.assertTrue(report["pass"] and report["rows"], file)
 
     def test_doctor(self):
         report = json.loads(self.ok("doctor", "--json"))
@@ -290,16 +299,16 @@ class Model(Base):
         super().setUpClass()
         cls.data = cls.folder / "data"
         trecvit("dataset", "synth", "--out", cls.data, *SYNTH)
-        cls.run = cls.folder / "run"
-        cls.trained = trecvit("train", "--data", cls.data, "--run-dir", cls.run, "--max-steps", "2", *cls.TINY, "--json")
-        cls.model = cls.run / "checkpoints" / "last"
+        cls.run_dir = cls.folder / "run"
+        cls.trained = trecvit("train", "--data", cls.data, "--run-dir", cls.run_dir, "--max-steps", "2", *cls.TINY, "--json")
+        cls.model = cls.run_dir / "checkpoints" / "last"
         cls.video = next(cls.data.rglob("*.webm"))
 
     def test_train(self):
         self.assertEqual(self.trained.returncode, 0, self.trained.stderr.decode())
         result = json.loads(self.trained.stdout)
         self.assertEqual((result["steps"], result["interrupted"]), (2, False))
-        lines = [json.loads(line) for line in (self.run / "train.jsonl").read_text().splitlines()]
+        lines = [json.loads(line) for line in (self.run_dir / "train.jsonl").read_text().splitlines()]
         self.assertEqual([line["step"] for line in lines], [1, 2])
         self.assertTrue(self.model.is_dir())
 
@@ -309,6 +318,22 @@ class Model(Base):
         self.assertEqual(result["steps"], 1)
         self.assertGreater(result["peak_bytes"], 0)
         self.assertFalse(run.exists())
+
+    def test_interrupt_saves_and_resumes(self):
+        run = self.folder / "stopped"
+        words = ["train", "--data", self.data, "--run-dir", run, *self.TINY, "--json"]
+        running = subprocess.Popen([PROGRAM, *map(str, words), "--max-steps", "100000", "--set", "train.epochs=1"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        log, deadline = run / "train.jsonl", time.monotonic() + 60
+        while time.monotonic() < deadline and not (log.exists() and log.stat().st_size):
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        out, error = running.communicate(timeout=60)
+        self.assertEqual(running.returncode, 130, error.decode())
+        self.assertIn(b"--resume auto", error)
+        done = json.loads(out)["steps"]
+        again = json.loads(self.ok(*words, "--max-steps", done + 2))
+        self.assertEqual((again["steps"], again["interrupted"]), (done + 2, False))
 
     def test_pretrain(self):
         run = self.folder / "mae"
