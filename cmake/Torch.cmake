@@ -29,6 +29,8 @@ target_include_directories(torch_target SYSTEM INTERFACE
   ${TORCH_ROOT}/include ${TORCH_ROOT}/include/torch/csrc/api/include)
 target_link_directories(torch_target INTERFACE ${TORCH_ROOT}/lib)
 target_link_options(torch_target INTERFACE -Wl,-rpath,${TORCH_ROOT}/lib)
+# libtorch.so exports a std::filesystem of its own whose remove_all() calls a null pointer; the C++ library has to come first.
+target_link_libraries(torch_target INTERFACE -Wl,--no-as-needed stdc++ -Wl,--as-needed)
 set(TRECVIT_TORCH_CUDA OFF)
 if(TRECVIT_HAS_CUDA AND EXISTS ${TORCH_ROOT}/lib/libtorch_cuda.so)
   set(TRECVIT_TORCH_CUDA ON)

@@ -17,7 +17,7 @@ namespace {
 
 using at::Tensor;
 
-double norm(const Tensor& t) { return t.to(at::kDouble).norm().item<double>(); }
+double l2(const Tensor& t) { return t.to(at::kDouble).norm().item<double>(); }
 
 // "encoder/residualblock_00", "decoder", "tokenizer": what a gradient of tiny norm is measured against.
 std::string layer_of(const std::string& name) {
@@ -43,8 +43,8 @@ class Checker {
       row.relative = row.largest = INFINITY;
     } else {
       const Tensor difference = mine - theirs;
-      const double against = scale > 0 ? scale : norm(theirs);
-      row.relative = norm(difference) / (against > 0 ? against : 1);
+      const double against = scale > 0 ? scale : l2(theirs);
+      row.relative = l2(difference) / (against > 0 ? against : 1);
       row.largest = difference.numel() ? difference.abs().max().item<double>() : 0;
     }
     row.pass = row.relative <= tolerance;
@@ -59,11 +59,11 @@ class Checker {
     for (const auto& [name, gradient] : ours)
       if (has("grad/" + name)) {
         double& most = largest[layer_of(name)];
-        most = std::max(most, norm(recorded("grad/" + name)));
+        most = std::max(most, l2(recorded("grad/" + name)));
       }
     for (const auto& [name, gradient] : ours) {
       if (!has("grad/" + name)) continue;
-      const double own = norm(recorded("grad/" + name)), most = largest[layer_of(name)];
+      const double own = l2(recorded("grad/" + name)), most = largest[layer_of(name)];
       compare("grad/" + name, gradient, tolerance_.gradient, own < 1e-3 * most ? most : own);
     }
   }

@@ -19,7 +19,7 @@ class Classification : public Objective {
 
   Tensor loss(const Tensor& video, const ClipBatch& batch, std::int64_t step) const override {
     const Tensor labels = at::tensor(batch.labels, at::kLong).to(video.device());
-    const auto output = net_(video, nullptr, nullptr, dropout(video.size(1), step).to(video.device()));
+    const auto output = net_(video, nullptr, nullptr, dropout(video.size(1), step, video.device()));
     return at::cross_entropy_loss(output.logits, labels, {}, at::Reduction::Mean, -100, config_.train.label_smoothing);
   }
 
@@ -27,14 +27,14 @@ class Classification : public Objective {
 
  private:
   // Drawn on the CPU from (seed, step), so that every device drops the same.
-  Tensor dropout(std::int64_t clips, std::int64_t step) const {
+  Tensor dropout(std::int64_t clips, std::int64_t step, at::Device device) const {
     const double p = config_.model.dropout;
     if (p == 0) return {};
     Tensor mask = at::empty({clips, net_.config().head_width}, at::kFloat);
     Rng rng(static_cast<std::uint64_t>(config_.seed), step_stream("dropout", step));
     float* values = mask.data_ptr<float>();
     for (std::int64_t i = 0; i < mask.numel(); ++i) values[i] = rng.chance(p) ? 0.0f : static_cast<float>(1 / (1 - p));
-    return mask;
+    return mask.to(device);
   }
 
   const TRecViT& net_;
