@@ -5,6 +5,7 @@
 #   LibTorch 2.11.0   the one inside PyPI's torch wheel, into .deps/torch (ignored by git): with its CUDA libraries when
 #                     nvcc is there, else the CPU part alone. An existing one is used when Torch_DIR or
 #                     CMAKE_PREFIX_PATH names it.
+#   NumPy, safetensors  for the tests alone, into .deps/python
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +15,7 @@ packages=(
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev ffmpeg
   libopencv-core-dev libopencv-imgproc-dev
   libyaml-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev libcli11-dev libspdlog-dev libfmt-dev
-  nlohmann-json3-dev libzip-dev python3 python3-pip python3-numpy
+  nlohmann-json3-dev libzip-dev zlib1g-dev python3 python3-pip
 )
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -31,7 +32,6 @@ for package in "${missing[@]}"; do
     g++ | cmake | git) command -v "$package" >/dev/null && continue ;;
     ninja-build) command -v ninja >/dev/null && continue ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
-    python3-numpy) python3 -c 'import numpy' >/dev/null 2>&1 && continue ;;
   esac
   kept+=("$package")
 done
@@ -57,6 +57,16 @@ if [ ${#missing[@]} -gt 0 ]; then
     exit 1
   fi
   rm -f "$log"
+fi
+
+# For the tests that read our files with NumPy and the official safetensors package.
+if [ ! -e .deps/python/.installed ]; then
+  say "installing NumPy and safetensors from PyPI into .deps/python"
+  rm -rf .deps/python .deps/python.part
+  python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
+    --target .deps/python.part numpy safetensors
+  touch .deps/python.part/.installed
+  mv .deps/python.part .deps/python
 fi
 
 nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || true)
