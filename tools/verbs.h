@@ -37,6 +37,7 @@ void add_train(CLI::App& app, VerbContext& context);  // and pretrain
 void add_eval(CLI::App& app, VerbContext& context);
 void add_predict(CLI::App& app, VerbContext& context);
 void add_stream(CLI::App& app, VerbContext& context);
+void add_convert(CLI::App& app, VerbContext& context);
 void add_config(CLI::App& app, VerbContext& context);
 void add_doctor(CLI::App& app, VerbContext& context);
 

@@ -1,0 +1,161 @@
+// One implementation of frame, chunk and clip: all ways to feed it agree, and streams do not see each other.
+#include <gtest/gtest.h>
+
+#include "model/model_fixture.h"
+
+namespace trecvit {
+namespace {
+
+using at::Tensor;
+
+constexpr double kTolerance = 1e-5;  // fp32, other shapes of the same products
+constexpr std::int64_t kFrames = 13;
+
+struct Answers {
+  Tensor logits, encoded, pre_logits;
+};
+
+// Feeds `video` to `state` in pieces of so many frames, the last one again and again until the end.
+Answers feed(const TRecViT& net, const Tensor& video, const std::vector<std::int64_t>& pieces, ModelState& state) {
+  const at::NoGradGuard no_grad;
+  std::vector<Tensor> encoded, pre_logits;
+  Answers run;
+  std::size_t piece = 0;
+  for (std::int64_t t = 0; t < video.size(0);) {
+    const std::int64_t n = std::min(pieces[std::min(piece++, pieces.size() - 1)], video.size(0) - t);
+    nn::Trace trace;
+    const auto output = net(video.narrow(0, t, n), &state, &trace);
+    encoded.push_back(trace.encoded);
+    pre_logits.push_back(output.pre_logits);
+    run.logits = output.logits;
+    t += n;
+  }
+  run.encoded = at::cat(encoded);
+  run.pre_logits = at::cat(pre_logits);
+  return run;
+}
+
+Answers whole(const TRecViT& net, const Tensor& video) {
+  const at::NoGradGuard no_grad;
+  nn::Trace trace;
+  const auto output = net(video, nullptr, &trace);
+  return {output.logits, trace.encoded, output.pre_logits};
+}
+
+void expect_same_state(const ModelState& a, const ModelState& b, std::int64_t stream) {
+  for (std::size_t i = 0; i < a.layers.size(); ++i)
+    for (std::size_t k = 0; k < a.layers[i].tensors.size(); ++k) {
+      const Tensor &x = a.layers[i].tensors[k], &y = b.layers[i].tensors[k];
+      const std::int64_t rows = x.size(0) / a.streams();
+      EXPECT_TRUE(at::equal(x.narrow(0, stream * rows, rows), y.narrow(0, stream * rows, rows))) << i << " " << k;
+    }
+  EXPECT_TRUE(at::equal(a.head_sum[stream], b.head_sum[stream]));
+  EXPECT_EQ(a.frames[static_cast<std::size_t>(stream)], b.frames[static_cast<std::size_t>(stream)]);
+}
+
+TEST(Model, ClipFramesAndChunksAgree) {
+  const SmallModel model;
+  const Tensor video = noise_video(kFrames, 2);
+  const Answers clip = whole(model.net, video);
+  for (const std::vector<std::int64_t>& pieces : {std::vector<std::int64_t>{kFrames}, {1}, {1, 3, 7, kFrames}}) {
+    ModelState state = model.net.make_state(2);
+    const Answers run = feed(model.net, video, pieces, state);
+    EXPECT_LT(largest_difference(run.encoded, clip.encoded), kTolerance) << "pieces of " << pieces.front();
+    EXPECT_LT(largest_difference(run.logits, clip.logits), kTolerance) << "pieces of " << pieces.front();
+    EXPECT_EQ(state.frames, std::vector<std::int64_t>(2, kFrames));
+  }
+}
+
+TEST(Model, TimeMatters) {
+  const SmallModel model;
+  const Tensor video = noise_video(kFrames, 1);
+  EXPECT_GT(largest_difference(whole(model.net, video).encoded[kFrames - 1],
+                               whole(model.net, video.narrow(0, kFrames - 1, 1)).encoded[0]),
+            1e-2);
+}
+
+TEST(Model, BytesAndFloatsAreTheSameLevels) {
+  const SmallModel model;
+  const Tensor bytes = (noise_video(3, 1) * 255).round().to(at::kByte);
+  EXPECT_LT(largest_difference(whole(model.net, bytes).logits, whole(model.net, bytes.to(at::kFloat) / 255).logits),
+            kTolerance);
+}
+
+TEST(Model, ResetStreamIsAFreshOneAndLeavesTheOtherAlone) {
+  const SmallModel model;
+  const Tensor before = noise_video(5, 2, 1), after = noise_video(4, 2, 2);
+  ModelState state = model.net.make_state(2), other = model.net.make_state(2), fresh = model.net.make_state(2);
+  feed(model.net, before, {2}, state);
+  feed(model.net, before, {2}, other);
+  state.reset(0);
+  expect_same_state(state, fresh, 0);
+  expect_same_state(state, other, 1);
+
+  const Answers reset = feed(model.net, after, {1}, state), gone_on = feed(model.net, after, {1}, other);
+  const Answers new_run = feed(model.net, after, {1}, fresh);
+  EXPECT_TRUE(at::equal(reset.encoded.select(1, 0), new_run.encoded.select(1, 0)));
+  EXPECT_TRUE(at::equal(reset.logits[0], new_run.logits[0]));
+  EXPECT_TRUE(at::equal(reset.encoded.select(1, 1), gone_on.encoded.select(1, 1)));
+  EXPECT_TRUE(at::equal(reset.logits[1], gone_on.logits[1]));
+  EXPECT_FALSE(at::equal(reset.logits[0], gone_on.logits[0]));
+}
+
+TEST(Model, ClonedAndSavedStreamsGoOnBitForBit) {
+  const SmallModel model;
+  const Tensor before = noise_video(5, 2, 1), after = noise_video(4, 2, 2);
+  ModelState state = model.net.make_state(2);
+  feed(model.net, before, {5}, state);
+  const NamedArrays saved = state.save();
+  ModelState loaded = model.net.make_state(2), cloned = state.clone();
+  loaded.load(saved);
+  const Answers wanted = feed(model.net, after, {1}, state);
+  // The original has moved on; a clone that shared its memory would have moved too.
+  for (ModelState* copy : {&cloned, &loaded}) {
+    const Answers run = feed(model.net, after, {1}, *copy);
+    EXPECT_TRUE(at::equal(run.encoded, wanted.encoded));
+    EXPECT_TRUE(at::equal(run.logits, wanted.logits));
+    for (const std::int64_t stream : {0, 1}) expect_same_state(*copy, state, stream);
+  }
+}
+
+TEST(Model, StateOfAnotherModelIsRefused) {
+  const SmallModel model;
+  ModelState state = model.net.make_state(2);
+  EXPECT_THROW(state.load(model.net.make_state(1).save()), Error);
+  NamedArrays lacking = state.save();
+  lacking.erase("head_sum");
+  EXPECT_THROW(state.load(lacking), Error);
+}
+
+TEST(Model, LaterFramesDoNotReachEarlierOnes) {
+  const SmallModel model;
+  const Tensor video = noise_video(kFrames, 2);
+  const Answers run = whole(model.net, video);
+  for (const std::int64_t t : {1L, 6L, kFrames - 1}) {
+    Tensor changed = video.clone();
+    changed[t].copy_(1 - changed[t]);
+    const Answers other = whole(model.net, changed);
+    EXPECT_TRUE(at::equal(run.pre_logits.narrow(0, 0, t), other.pre_logits.narrow(0, 0, t))) << "frame " << t;
+    EXPECT_FALSE(at::equal(run.pre_logits[t], other.pre_logits[t])) << "frame " << t;
+  }
+}
+
+TEST(Model, Bf16IsFiniteAndNear) {
+  SmallModel model;
+  const Tensor video = noise_video(kFrames, 2);
+  const Answers wanted = whole(model.net, video);
+  model.net.set_dtype(at::kBFloat16);
+  const Answers clip = whole(model.net, video);
+  ModelState state = model.net.make_state(2);
+  const Answers frames = feed(model.net, video, {1}, state);
+  const double scale = wanted.logits.abs().max().item<double>();
+  for (const Answers* run : {&clip, &frames}) {
+    EXPECT_EQ(run->logits.scalar_type(), at::kFloat);
+    EXPECT_TRUE(at::isfinite(run->logits).all().item<bool>());
+    EXPECT_LT(largest_difference(run->logits, wanted.logits), 0.05 * scale + 0.02);
+  }
+  EXPECT_FALSE(at::equal(clip.logits, wanted.logits));
+}
+
+}  // namespace
+}  // namespace trecvit
