@@ -25,17 +25,6 @@ float wedge(float x, float y, float tip, float base, float half) {
   return std::max(side, base - x);
 }
 
-// hue, value and saturation in 0..1.
-Colour from_hsv(double hue, double saturation, double value) {
-  Colour colour;
-  for (int c = 0; c < 3; ++c) {
-    const double k = std::fmod(hue * 6 + (c == 0 ? 5 : c == 1 ? 3 : 1), 6.0);
-    const double drop = std::max(0.0, std::min({k, 4 - k, 1.0}));
-    colour[static_cast<std::size_t>(c)] = static_cast<float>(255 * value * (1 - saturation * drop));
-  }
-  return colour;
-}
-
 const char* colour_word(const Colour& colour) {
   const float most = *std::max_element(colour.begin(), colour.end());
   const float least = *std::min_element(colour.begin(), colour.end());
@@ -51,6 +40,16 @@ const char* colour_word(const Colour& colour) {
 }
 
 }  // namespace
+
+Colour from_hsv(double hue, double saturation, double value) {
+  Colour colour;
+  for (int c = 0; c < 3; ++c) {
+    const double k = std::fmod(hue * 6 + (c == 0 ? 5 : c == 1 ? 3 : 1), 6.0);
+    const double drop = std::max(0.0, std::min({k, 4 - k, 1.0}));
+    colour[static_cast<std::size_t>(c)] = static_cast<float>(255 * value * (1 - saturation * drop));
+  }
+  return colour;
+}
 
 float distance(Shape shape, float x, float y) {
   switch (shape) {

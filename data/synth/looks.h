@@ -8,6 +8,9 @@
 
 namespace trecvit::synth {
 
+// hue in turns (0 red, 1/3 green, 2/3 blue), saturation and value 0..1.
+Colour from_hsv(double hue, double saturation, double value);
+
 // One of `shapes` with a random texture. Bright and saturated; hard: any two colours that differ.
 Look random_look(std::initializer_list<Shape> shapes, bool hard, Rng& rng);
 

@@ -50,7 +50,11 @@ Scene::Scene(Motion motion, bool hard, int width, int height, Rng& rng) : width_
   flicker_ = static_cast<float>(hard ? rng.uniform(0, 3) : 0);
   if (motion == Motion::kSquareThenCircle) {
     looks_ = {random_look({Shape::kSquare}, hard, rng), random_look({Shape::kDisc}, hard, rng)};
-    for (Look& look : looks_) look.texture = hard ? look.texture : Texture::kPlain;
+    // Order is the task, not shape: in easy sets their colours tell them apart too.
+    for (std::size_t i = 0; i < 2 && !hard; ++i) {
+      looks_[i].texture = Texture::kPlain;
+      looks_[i].colour = from_hsv(rng.uniform(0, 0.1) + (i == 0 ? 0.0 : 0.5), rng.uniform(0.6, 0.9), rng.uniform(0.85, 1));
+    }
   } else if (motion == Motion::kTurn) {
     looks_ = {random_look({Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee}, hard, rng)};
     looks_[0].texture = rng.chance(0.5) ? Texture::kPlain : Texture::kHalves;

@@ -35,6 +35,9 @@ void make_deterministic() {
   at::globalContext().setDeterministicFillUninitializedMemory(false);
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setBenchmarkCuDNN(false);
+  // The memory-efficient attention adds gradients in any order; cuDNN before 9.15.1 is wrong for lengths not divisible by 128.
+  at::globalContext().setSDPUseMemEfficient(false);
+  at::globalContext().setSDPUseCuDNN(false);
 }
 
 at::Tensor video_tensor(void* pixels, std::int64_t t, std::int64_t b, std::int64_t h, std::int64_t w, at::Device device) {

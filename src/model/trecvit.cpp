@@ -42,7 +42,7 @@ TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::
   Output output;
   if (config_.classes > 0) {
     output.pre_logits = at::tanh(pre_logits_(encoded.select(2, 0)));
-    // The running mean is fp32; one frame at a time adds up in the same order as a whole clip.
+    // The mean over frames is fp32; a stream keeps its sum.
     const Tensor features = output.pre_logits.to(at::kFloat);
     Tensor mean;
     if (state) {

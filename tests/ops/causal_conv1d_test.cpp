@@ -40,7 +40,7 @@ std::vector<Tensor> gradients(CausalConv1dResult (*function)(const Args&), const
   std::vector<Tensor> leaves;
   for (const Tensor& tensor : {a.x, a.w, a.b, a.state}) leaves.push_back(tensor.detach().clone().requires_grad_(true));
   const CausalConv1dResult result = function({leaves[0], leaves[1], leaves[2], leaves[3]});
-  const auto weights = [](const Tensor& t) { return at::arange(t.numel(), t.options()).view(t.sizes()).sin(); };
+  const auto weights = [](const Tensor& t) { return at::arange(t.numel(), at::kDouble).sin().view(t.sizes()).to(t.options()); };
   ((result.out * weights(result.out)).sum() + (result.state * weights(result.state)).sum()).backward();
   std::vector<Tensor> grads;
   for (const Tensor& leaf : leaves) grads.push_back(leaf.grad());
