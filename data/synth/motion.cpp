@@ -75,9 +75,9 @@ Script::Script(Motion motion, bool hard, int width, int height, Rng& rng) {
       break;
     }
     case Motion::kTurn: {
-      actor.from = actor.to = anywhere(hard ? 0.14 : 0.08);
+      actor.from = actor.to = anywhere(hard ? 0.14 : 0.06);
       actor.from.radius = actor.to.radius = h * (hard ? rng.uniform(0.18, 0.26) : rng.uniform(0.30, 0.40));
-      const double half = rng.uniform(50, 85) * kPi / 180;
+      const double half = rng.uniform(70, 110) * kPi / 180;
       actor.from.angle -= half;
       actor.to.angle += half;
       break;

@@ -56,8 +56,10 @@ Scene::Scene(Motion motion, bool hard, int width, int height, Rng& rng) : width_
       looks_[i].colour = from_hsv(rng.uniform(0, 0.1) + (i == 0 ? 0.0 : 0.5), rng.uniform(0.6, 0.9), rng.uniform(0.85, 1));
     }
   } else if (motion == Motion::kTurn) {
-    looks_ = {random_look({Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee}, hard, rng)};
-    looks_[0].texture = rng.chance(0.5) ? Texture::kPlain : Texture::kHalves;
+    // Which way the shape points must be plain to see: in easy sets it is an arrow of one colour.
+    looks_ = {hard ? random_look({Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee}, hard, rng)
+                   : random_look({Shape::kArrow}, hard, rng)};
+    looks_[0].texture = hard && rng.chance(0.5) ? Texture::kHalves : Texture::kPlain;
   } else {
     looks_ = {random_look(
         {Shape::kDisc, Shape::kSquare, Shape::kTriangle, Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee}, hard,

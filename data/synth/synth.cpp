@@ -26,7 +26,7 @@ using Json = nlohmann::ordered_json;
 // What decides the content of the files. Raise the version when the rendering changes.
 Json identity(const SynthOptions& o) {
   return {{"made_by", "trecvit dataset synth"},
-          {"version", 3},
+          {"version", 5},
           {"format", o.format},
           {"train", o.train},
           {"validation", o.validation},

@@ -159,6 +159,8 @@ struct Encoder::Impl {
       av_dict_set(settings, "preset", "veryfast", 0);
       av_dict_set_int(settings, "crf", options.quality, 0);
       av_dict_set(settings, "bf", "2", 0);
+      // Same bytes on every processor; without it x264 differs from run to run on some with AVX-512.
+      av_dict_set(settings, "x264-params", "cpu-independent=1", 0);
     } else if (recipe.most == 31) {
       codec->flags |= AV_CODEC_FLAG_QSCALE;
       codec->global_quality = FF_QP2LAMBDA * std::max(1, options.quality);
