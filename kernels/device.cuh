@@ -68,22 +68,34 @@ __device__ __forceinline__ float sqrt_fast(float v) {
   asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
   return result;
 }
-__device__ __forceinline__ float min_keep_nan(float a, float b) {
+// Within 2^-11 of the value, down to the smallest.
+__device__ __forceinline__ float tanh_fast(float v) {
   float result;
-  asm("min.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  asm("tanh.approx.f32 %0, %1;" : "=f"(result) : "f"(v));
   return result;
 }
 
 inline constexpr float kLog2E = 1.44269504088896341f;
 
-// 1 + exp(-v), held below 2^41 so that a product of three is finite; sigmoid(v) is its reciprocal.
-__device__ __forceinline__ float sigmoid_divisor(float v) { return 1.0f + exp2_fast(min_keep_nan(v * -kLog2E, 41.0f)); }
+// To 3 ulp. A NaN gives a NaN.
+__device__ __forceinline__ float sigmoid(float v) { return reciprocal(1.0f + exp2_fast(v * -kLog2E)); }
 
-// The tanh form of GELU is y sigmoid(2 k (y + c y^3)).
-inline constexpr float kGeluTwiceK = 2.0f * 0.7978845608028654f, kGeluCubic = 0.044715f;
-__device__ __forceinline__ float gelu_argument(float y) { return kGeluTwiceK * y * (1.0f + kGeluCubic * y * y); }
-__device__ __forceinline__ float gelu_slope(float y, float s) {
-  return s + y * s * (1.0f - s) * kGeluTwiceK * (1.0f + 3.0f * kGeluCubic * y * y);
+// For tensors of type Io: as above, but for bf16 within 2^-12, an eighth of its rounding near 1.
+template <class Io>
+__device__ __forceinline__ float sigmoid_for(float v) {
+  if constexpr (sizeof(Io) == 2) return 0.5f + 0.5f * tanh_fast(0.5f * v);
+  return sigmoid(v);
+}
+
+// The tanh form of GELU is y sigmoid(2 k (y + c y^3)); value and slope share the sigmoid.
+struct Gelu {
+  float value, slope;
+};
+template <class Io>
+__device__ __forceinline__ Gelu gelu(float y) {
+  constexpr float kTwiceK = 2.0f * 0.7978845608028654f, kCubic = 0.044715f;
+  const float s = sigmoid_for<Io>(kTwiceK * y * (1.0f + kCubic * y * y));
+  return {y * s, s + y * s * (1.0f - s) * kTwiceK * (1.0f + 3.0f * kCubic * y * y)};
 }
 
 __device__ __forceinline__ float softplus(float v) { return fmaxf(v, 0.0f) + log1pf(expf(-fabsf(v))); }

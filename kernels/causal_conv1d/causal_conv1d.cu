@@ -1,165 +1,187 @@
-// Causal depthwise convolution: one thread slides a window of four frames over V channels of one row. Frames are cut
-// into chunks, each with its own three frames of history, so that few rows fill the device too.
+// Causal depthwise convolution: one thread slides a window over V channels of one row, a tile of frames at a time. With
+// few rows the frames are cut into chunks, each with its own three frames of history.
+#include <algorithm>
+
 #include "kernels/causal_conv1d/causal_conv1d_cuda.h"
 #include "kernels/partials.cuh"
+#include "kernels/ring.cuh"
 
 namespace trecvit::kernels {
 namespace {
 
 constexpr int kKinds = kConvWidth + 1;  // four weights and the bias
-constexpr std::int64_t kChunk = 32;     // frames to a thread: three more are read, 10 %
+constexpr int kThreads = kLanes * kBlockRows;
+constexpr int kFrames = 4;  // of a tile
 
-// Frame `at` of the sequence "three frames of state, then T frames" as fp32.
-template <int V, class Io>
-__device__ __forceinline__ void load_input(const CausalConv1dInputs<Io>& p, std::int64_t at, std::int64_t row,
-                                           std::int64_t channel, float (&to)[V]) {
-  Pack<Io, V> pack = {};
-  if (at >= kConvState) {
-    pack = load_pack<V>(p.z + ((at - kConvState) * p.rows + row) * p.z_stride + channel);
-  } else if (p.state) {
-    pack = load_pack<V>(p.state + (row * kConvState + at) * p.channels + channel);
-  }
+template <class Io, int V>
+__device__ __forceinline__ void widen_line(const Pack<Io, V>& pack, float (&to)[V]) {
 #pragma unroll
   for (int k = 0; k < V; ++k) to[k] = widen(pack.v[k]);
 }
 
-// The window moves on by one frame, its newest place is left free.
+// The last frames of the window become its first.
 template <int V>
-__device__ __forceinline__ void slide(float (&window)[kConvWidth][V]) {
-#pragma unroll
-  for (int n = 0; n + 1 < kConvWidth; ++n) {
-#pragma unroll
-    for (int k = 0; k < V; ++k) window[n][k] = window[n + 1][k];
-  }
-}
-
-struct Place {
-  std::int64_t channel, row, begin, end;
-};
-template <int V>
-__device__ __forceinline__ Place place(std::int64_t chunk_frames, std::int64_t frames) {
-  const std::int64_t begin = blockIdx.z * chunk_frames;
-  return {(static_cast<std::int64_t>(blockIdx.x) * kLanes + threadIdx.x) * V,
-          static_cast<std::int64_t>(blockIdx.y) * kBlockRows + threadIdx.y, begin,
-          begin + chunk_frames < frames ? begin + chunk_frames : frames};
-}
-
-template <class Io, int V>
-__global__ __launch_bounds__(kLanes* kBlockRows) void forward(const CausalConv1dForward<Io> p,
-                                                              std::int64_t chunk_frames) {
-  const Place at = place<V>(chunk_frames, p.frames);
-  if (at.row >= p.rows || at.channel >= p.channels) return;
-  float w[kConvWidth][V], b[V], window[kConvWidth][V];
-  load_wide(p.b + at.channel, b);
-#pragma unroll
-  for (int n = 0; n < kConvWidth; ++n) load_wide(p.w + n * p.channels + at.channel, w[n]);
-#pragma unroll
-  for (int n = 0; n < kConvState; ++n) load_input<V>(p, at.begin + n, at.row, at.channel, window[n + 1]);
-#pragma unroll 4
-  for (std::int64_t t = at.begin; t < at.end; ++t) {
-    slide(window);
-    load_input<V>(p, t + kConvState, at.row, at.channel, window[kConvState]);
-    Pack<Io, V> out;
-#pragma unroll
-    for (int k = 0; k < V; ++k) {
-      float sum = b[k];
-#pragma unroll
-      for (int n = 0; n < kConvWidth; ++n) sum += w[n][k] * window[n][k];
-      put(sum, out.v[k]);
-    }
-    store_pack(p.out + (t * p.rows + at.row) * p.channels + at.channel, out);
-  }
-  if (at.end < p.frames) return;
+__device__ __forceinline__ void slide(float (&window)[kConvState + kFrames][V]) {
 #pragma unroll
   for (int n = 0; n < kConvState; ++n) {
-    Pack<Io, V> kept;
 #pragma unroll
-    for (int k = 0; k < V; ++k) put(window[n + 1][k], kept.v[k]);
-    store_pack(p.state_out + (at.row * kConvState + n) * p.channels + at.channel, kept);
+    for (int k = 0; k < V; ++k) window[n][k] = window[n + kFrames][k];
   }
 }
 
-// dout_t, zero outside the frames.
+// Input frame t, of the state where t < 0.
 template <int V, class Io>
-__device__ __forceinline__ void load_gradient(const CausalConv1dBackward<Io>& p, std::int64_t t, const Place& at,
-                                              float (&to)[V]) {
-  Pack<Io, V> pack = {};
-  if (t >= 0 && t < p.frames) pack = load_pack<V>(p.dout + (t * p.rows + at.row) * p.channels + at.channel);
-#pragma unroll
-  for (int k = 0; k < V; ++k) to[k] = widen(pack.v[k]);
-}
-
-// Gradient of input frame t from the four outputs dout_t .. dout_{t+3} it reached, and from the outgoing state.
-template <int V, class Io>
-__device__ __forceinline__ void write_input_gradient(const CausalConv1dBackward<Io>& p, std::int64_t t, const Place& at,
-                                                     const float (&w)[kConvWidth][V],
-                                                     const float (&reached)[kConvWidth][V]) {
-  Pack<Io, V> later = {}, result;
-  const std::int64_t kept = t + kConvState - p.frames;
-  if (p.dstate_out && kept >= 0) {
-    later = load_pack<V>(p.dstate_out + (at.row * kConvState + kept) * p.channels + at.channel);
-  }
-#pragma unroll
-  for (int k = 0; k < V; ++k) {
-    float sum = widen(later.v[k]);
-#pragma unroll
-    for (int n = 0; n < kConvWidth; ++n) sum += w[kConvState - n][k] * reached[n][k];
-    put(sum, result.v[k]);
-  }
-  Io* to = t < 0 ? p.dstate + (at.row * kConvState + t + kConvState) * p.channels
-                 : p.dz + (t * p.rows + at.row) * p.dz_stride;
-  store_pack(to + at.channel, result);
+__device__ __forceinline__ Pack<Io, V> load_input(const CausalConv1dInputs<Io>& p, std::int64_t t, std::int64_t row,
+                                                  std::int64_t channel) {
+  if (t >= 0) return load_pack<V>(p.z + (t * p.rows + row) * p.z_stride + channel);
+  if (p.state) return load_pack<V>(p.state + (row * kConvState + t + kConvState) * p.channels + channel);
+  return {};
 }
 
 template <class Io, int V>
-__global__ __launch_bounds__(kLanes* kBlockRows) void backward(const CausalConv1dBackward<Io> p,
-                                                               std::int64_t chunk_frames) {
-  const Place at = place<V>(chunk_frames, p.frames);
-  float sums[kKinds][V] = {};
-  if (at.row < p.rows && at.channel < p.channels) {
-    float w[kConvWidth][V], inputs[kConvWidth][V], reached[kConvWidth][V];
+__global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io> p, std::int64_t chunk_frames) {
+  using Ring = TileRing<Io, V, 1, kFrames, 3, kThreads>;
+  __shared__ typename Ring::Slots slots;
+  Ring ring(slots, threadIdx.x);
+  const std::int64_t across = p.channels / V;
+  const std::int64_t vector = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (vector >= p.rows * across) return;
+  const std::int64_t row = vector / across, channel = vector % across * V;
+  const std::int64_t begin = blockIdx.y * chunk_frames, end = min(begin + chunk_frames, p.frames);
+
+  const auto fetch = [&](std::int64_t t) {
 #pragma unroll
-    for (int n = 0; n < kConvWidth; ++n) load_wide(p.w + n * p.channels + at.channel, w[n]);
-    if (at.begin == 0 && p.dstate) {
-      for (std::int64_t t = -kConvState; t < 0; ++t) {
-#pragma unroll
-        for (int n = 0; n < kConvWidth; ++n) load_gradient<V>(p, t + n, at, reached[n]);
-        write_input_gradient<V>(p, t, at, w, reached);
-      }
+    for (int f = 0; f < kFrames; ++f) {
+      ring.fetch(0, f, p.z + ((t + f) * p.rows + row) * p.z_stride + channel, t + f < end);
     }
+    ring.commit();
+  };
+  for (int n = 0; n < Ring::kAhead; ++n) fetch(begin + n * kFrames);
+
+  float w[kConvWidth][V], b[V], window[kConvState + kFrames][V];
+  load_wide(p.b + channel, b);
 #pragma unroll
-    for (int n = 0; n < kConvState; ++n) {
-      load_input<V>(p, at.begin + n, at.row, at.channel, inputs[n + 1]);
-      load_gradient<V>(p, at.begin + n, at, reached[n + 1]);
-    }
-#pragma unroll 2
-    for (std::int64_t t = at.begin; t < at.end; ++t) {
-      slide(inputs);
-      slide(reached);
-      load_input<V>(p, t + kConvState, at.row, at.channel, inputs[kConvState]);
-      load_gradient<V>(p, t + kConvState, at, reached[kConvState]);
-      write_input_gradient<V>(p, t, at, w, reached);
+  for (int n = 0; n < kConvWidth; ++n) load_wide(p.w + n * p.channels + channel, w[n]);
+#pragma unroll
+  for (int n = 0; n < kConvState; ++n) {
+    widen_line(load_input<V>(p, begin + n - kConvState, row, channel), window[kFrames + n]);
+  }
+  for (std::int64_t t = begin; t < end; t += kFrames) {
+    fetch(t + Ring::kAhead * kFrames);
+    ring.next();
+    slide(window);
+#pragma unroll
+    for (int f = 0; f < kFrames; ++f) widen_line(ring.line(0, f), window[kConvState + f]);
+#pragma unroll
+    for (int f = 0; f < kFrames; ++f) {
+      if (t + f >= end) break;
+      Pack<Io, V> out;
 #pragma unroll
       for (int k = 0; k < V; ++k) {
+        float sum = b[k];
 #pragma unroll
-        for (int n = 0; n < kConvWidth; ++n) sums[n][k] += reached[0][k] * inputs[n][k];
-        sums[kConvWidth][k] += reached[0][k];
+        for (int n = 0; n < kConvWidth; ++n) sum += w[n][k] * window[f + n][k];
+        put(sum, out.v[k]);
+      }
+      store_pack(p.out + ((t + f) * p.rows + row) * p.channels + channel, out);
+      if (t + f + 1 < p.frames) continue;
+#pragma unroll
+      for (int n = 0; n < kConvState; ++n) {
+        Pack<Io, V> kept;
+#pragma unroll
+        for (int k = 0; k < V; ++k) put(window[f + 1 + n][k], kept.v[k]);
+        store_pack(p.state_out + (row * kConvState + n) * p.channels + channel, kept);
+      }
+    }
+  }
+}
+
+// Step t, of T + 3, adds dout_t to the sums and finishes the gradient of input frame t - 3, which reached dout_{t-3} ..
+// dout_t; those of frames before the first are the state's. Beyond the last frame dout is zero.
+template <class Io, int V>
+__global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<Io> p, std::int64_t chunk_steps) {
+  enum Tensor { kZ, kDout };
+  using Ring = TileRing<Io, V, 2, kFrames, sizeof(Io) == 2 ? 3 : 2, kThreads>;
+  __shared__ typename Ring::Slots slots;
+  Ring ring(slots, threadIdx.y * kLanes + threadIdx.x);
+  const std::int64_t channel = (static_cast<std::int64_t>(blockIdx.x) * kLanes + threadIdx.x) * V;
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.y) * kBlockRows + threadIdx.y;
+  const std::int64_t begin = blockIdx.z * chunk_steps, end = min(begin + chunk_steps, p.frames + kConvState);
+  float sums[kKinds][V] = {};
+  if (row < p.rows && channel < p.channels) {
+    const auto fetch = [&](std::int64_t t) {
+#pragma unroll
+      for (int f = 0; f < kFrames; ++f) {
+        const std::int64_t line = (t + f) * p.rows + row;
+        const bool present = t + f < min(end, p.frames);
+        ring.fetch(kZ, f, p.z + line * p.z_stride + channel, present);
+        ring.fetch(kDout, f, p.dout + line * p.channels + channel, present);
+      }
+      ring.commit();
+    };
+    for (int n = 0; n < Ring::kAhead; ++n) fetch(begin + n * kFrames);
+
+    float w[kConvWidth][V], z[kConvState + kFrames][V], dout[kConvState + kFrames][V];
+#pragma unroll
+    for (int n = 0; n < kConvWidth; ++n) load_wide(p.w + n * p.channels + channel, w[n]);
+#pragma unroll
+    for (int n = 0; n < kConvState; ++n) {
+      const std::int64_t t = begin + n - kConvState;
+      Pack<Io, V> input = {}, gradient = {};
+      if (t < p.frames) input = load_input<V>(p, t, row, channel);
+      if (t >= 0 && t < p.frames) gradient = load_pack<V>(p.dout + (t * p.rows + row) * p.channels + channel);
+      widen_line(input, z[kFrames + n]);
+      widen_line(gradient, dout[kFrames + n]);
+    }
+    for (std::int64_t t = begin; t < end; t += kFrames) {
+      fetch(t + Ring::kAhead * kFrames);
+      ring.next();
+      slide(z);
+      slide(dout);
+#pragma unroll
+      for (int f = 0; f < kFrames; ++f) {
+        widen_line(ring.line(kZ, f), z[kConvState + f]);
+        widen_line(ring.line(kDout, f), dout[kConvState + f]);
+#pragma unroll
+        for (int k = 0; k < V; ++k) {
+          const float gradient = dout[kConvState + f][k];
+#pragma unroll
+          for (int n = 0; n < kConvWidth; ++n) sums[n][k] += gradient * z[f + n][k];
+          sums[kConvWidth][k] += gradient;
+        }
+      }
+#pragma unroll
+      for (int f = 0; f < kFrames; ++f) {
+        if (t + f >= end) break;
+        const std::int64_t input = t + f - kConvState, kept = t + f - p.frames;
+        if (input < 0 && !p.dstate) continue;
+        Pack<Io, V> later = {}, result;
+        if (kept >= 0 && p.dstate_out) {
+          later = load_pack<V>(p.dstate_out + (row * kConvState + kept) * p.channels + channel);
+        }
+#pragma unroll
+        for (int k = 0; k < V; ++k) {
+          float sum = widen(later.v[k]);
+#pragma unroll
+          for (int n = 0; n < kConvWidth; ++n) sum += w[kConvState - n][k] * dout[f + n][k];
+          put(sum, result.v[k]);
+        }
+        Io* to = input < 0 ? p.dstate + (row * kConvState + t + f) * p.channels
+                           : p.dz + (input * p.rows + row) * p.dz_stride;
+        store_pack(to + channel, result);
       }
     }
   }
   const std::int64_t slot = static_cast<std::int64_t>(blockIdx.z) * gridDim.y + blockIdx.y;
-  write_block_partials<V, kKinds>(sums, p.partials, slot, p.channels, at.channel);
+  write_block_partials<V, kKinds>(sums, p.partials, slot, p.channels, channel);
 }
 
-template <int V, class Io>
-dim3 grid_of(const CausalConv1dInputs<Io>& p, std::int64_t chunk_frames) {
-  return {static_cast<unsigned>(ceil_div(p.channels, kLanes * V)), static_cast<unsigned>(ceil_div(p.rows, kBlockRows)),
-          static_cast<unsigned>(ceil_div(p.frames, chunk_frames))};
-}
-
-template <class Io>
-std::int64_t slots(const CausalConv1dBackward<Io>& p) {
-  return ceil_div(p.frames, kChunk) * ceil_div(p.rows, kBlockRows);
+// Frames (or steps) to a thread that runs through `all` of them: all, or where that leaves too few threads, whole tiles
+// but never so few that reading history twice would cost more than 5 %.
+std::int64_t chunk_length(std::int64_t all, std::int64_t vectors) {
+  constexpr std::int64_t kShortest = 64;
+  const std::int64_t chunks = ceil_div(kThreadsWanted, vectors);
+  return std::min(all, std::max(kShortest, ceil_div(ceil_div(all, chunks), kFrames) * kFrames));
 }
 
 template <class Io, int V>
@@ -171,20 +193,45 @@ bool fits(const CausalConv1dInputs<Io>& p) {
 template <class Io, int V>
 bool launch(const CausalConv1dForward<Io>& p, cudaStream_t stream) {
   if (!fits<Io, V>(p) || !vector_fits(p.out, V, V) || !vector_fits(p.state_out, V, V)) return false;
+  const std::int64_t vectors = p.rows * p.channels / V;
   // In place, the first chunk must have read the state before the last one writes it.
-  const std::int64_t chunk_frames = p.state_out == p.state ? p.frames : kChunk;
-  forward<Io, V><<<grid_of<V>(p, chunk_frames), dim3(kLanes, kBlockRows), 0, stream>>>(p, chunk_frames);
+  const std::int64_t chunk = p.state_out == p.state ? p.frames : chunk_length(p.frames, vectors);
+  const dim3 grid(static_cast<unsigned>(ceil_div(vectors, kThreads)), static_cast<unsigned>(ceil_div(p.frames, chunk)));
+  forward<Io, V><<<grid, kThreads, 0, stream>>>(p, chunk);
   check_launch("causal_conv1d forward");
   return true;
 }
 
 template <class Io, int V>
-bool launch(const CausalConv1dBackward<Io>& p, cudaStream_t stream) {
-  if (!fits<Io, V>(p) || !vector_fits(p.dout, V, V) || !vector_fits(p.dstate_out, V, V)) return false;
-  if (!vector_fits(p.dz, p.dz_stride, V) || !vector_fits(p.dstate, V, V)) return false;
-  backward<Io, V><<<grid_of<V>(p, kChunk), dim3(kLanes, kBlockRows), 0, stream>>>(p, kChunk);
+bool fits(const CausalConv1dBackward<Io>& p) {
+  return fits<Io, V>(static_cast<const CausalConv1dInputs<Io>&>(p)) && vector_fits(p.dout, V, V) &&
+         vector_fits(p.dstate_out, V, V) && vector_fits(p.dz, p.dz_stride, V) && vector_fits(p.dstate, V, V);
+}
+
+// Eight channels would not fit a thread's registers.
+template <class Io>
+int backward_vector(const CausalConv1dBackward<Io>& p) {
+  return fits<Io, 4>(p) ? 4 : fits<Io, 2>(p) ? 2 : 1;
+}
+
+template <class Io>
+std::int64_t backward_chunk(const CausalConv1dBackward<Io>& p) {
+  return chunk_length(p.frames + kConvState, ceil_div(p.rows * p.channels, 4));
+}
+
+template <class Io>
+std::int64_t slots(const CausalConv1dBackward<Io>& p) {
+  return ceil_div(p.frames + kConvState, backward_chunk(p)) * ceil_div(p.rows, kBlockRows);
+}
+
+template <class Io, int V>
+void launch(const CausalConv1dBackward<Io>& p, cudaStream_t stream) {
+  const std::int64_t chunk = backward_chunk(p);
+  const dim3 grid(static_cast<unsigned>(ceil_div(p.channels, kLanes * V)),
+                  static_cast<unsigned>(ceil_div(p.rows, kBlockRows)),
+                  static_cast<unsigned>(ceil_div(p.frames + kConvState, chunk)));
+  backward<Io, V><<<grid, dim3(kLanes, kBlockRows), 0, stream>>>(p, chunk);
   check_launch("causal_conv1d backward");
-  return true;
 }
 
 }  // namespace
@@ -205,8 +252,10 @@ void causal_conv1d_forward_cuda(const CausalConv1dForward<Io>& p, cudaStream_t s
 
 template <class Io>
 void causal_conv1d_backward_cuda(const CausalConv1dBackward<Io>& p, cudaStream_t stream) {
-  const bool launched = launch<Io, 4>(p, stream) || launch<Io, 2>(p, stream) || launch<Io, 1>(p, stream);
-  ensure(launched, "causal_conv1d backward fits no vector width");
+  const int vector = backward_vector(p);
+  if (vector == 4) launch<Io, 4>(p, stream);
+  if (vector == 2) launch<Io, 2>(p, stream);
+  if (vector == 1) launch<Io, 1>(p, stream);
   const std::int64_t r = p.channels;
   launch_sum_partials<kKinds>(p.partials, slots(p), r, {{p.dw, p.dw + r, p.dw + 2 * r, p.dw + 3 * r, p.db}}, stream);
 }

@@ -9,34 +9,29 @@
 
 namespace trecvit::kernels {
 
-// How the work is cut: `vector` channels to a thread (1, 2, 4; 8 for bf16 forward; must divide the channels and suit
-// the pointers), and `chunk_frames` frames to a thread (all of them: no chunks; see Note [Time chunks]).
+// How the work is cut: `vector` channels to a thread (1, 2, 4, or for bf16 8; must divide the channels and suit the
+// pointers). One thread runs through all frames, or, chained, through one tile of them: Note [Time chain] in
+// device.cuh. Results of one vector width are the same bits, chained or not.
 struct RgLruPlan {
   int vector = 1;
-  std::int64_t chunk_frames = 1;
+  bool chained = false;  // vector must be at most kRgLruChainVector
 };
+inline constexpr int kRgLruChainVector = 2;
 
-// The one rule, from sizes alone: full-width loads while there are threads enough, then narrower ones, then chunks of
-// time.
+// The one rule, from sizes alone: the widest vectors that still give threads enough, then a chain.
 template <class Io>
 RgLruPlan rg_lru_plan(const RgLruInputs<Io>& p, int widest) {
-  constexpr std::int64_t kChunk = 64, kWanted = 64 * 1024, kFew = 15 * 1024, kLong = 256;
-  RgLruPlan plan{.vector = widest, .chunk_frames = p.frames};
+  constexpr std::int64_t kWanted = 64 * 1024, kFew = 15 * 1024, kLong = 256;
   const std::int64_t cells = p.rows * p.channels;
-  if (cells / 8 < kFew && p.frames >= kLong) {
-    plan.chunk_frames = kChunk;
-    return plan;
-  }
-  while (plan.vector > 2 && cells / plan.vector < kWanted) plan.vector /= 2;
-  return plan;
+  if (cells / 2 < kFew && p.frames >= kLong) return {std::min(widest, kRgLruChainVector), /*chained=*/true};
+  int vector = widest;
+  while (vector > 2 && cells / vector < kWanted) vector /= 2;
+  return {vector, /*chained=*/false};
 }
 
 // Elements of scratch (forward) and partials (backward) that a plan needs.
 template <class Io>
-std::int64_t rg_lru_forward_scratch_cuda(const RgLruForward<Io>& p, const RgLruPlan& plan) {
-  const std::int64_t chunks = (p.frames + plan.chunk_frames - 1) / plan.chunk_frames;
-  return chunks > 1 ? chunks * 2 * p.rows * p.channels : 0;
-}
+std::int64_t rg_lru_forward_scratch_cuda(const RgLruForward<Io>& p, const RgLruPlan& plan);
 template <class Io>
 std::int64_t rg_lru_backward_partials_cuda(const RgLruBackward<Io>& p, const RgLruPlan& plan);
 

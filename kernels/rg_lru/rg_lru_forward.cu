@@ -1,127 +1,146 @@
-// RG-LRU forward: one thread runs V channels of one row through its frames, with the state in registers and the loads
-// of two frames in flight.
+// RG-LRU forward: one thread takes V channels of one row through the frames, a tile of them at a time. Gates first, for
+// they do not depend on the state; then the recurrence; then the outputs.
 #include "kernels/rg_lru/device.cuh"
 #include "kernels/rg_lru/rg_lru_cuda.h"
+#include "kernels/ring.cuh"
 
 namespace trecvit::kernels {
 namespace {
 
-constexpr int kThreads = 128;
+constexpr int kChainBytes = 64;
+enum Tensor { kX, kInputLogits, kALogits, kY };
 
-template <class Io, int V>
-struct Frame {
-  Pack<Io, V> x, input_logits, a_logits, y;
-  bool reset;
-};
+template <class Io, int V, bool kGated, bool kChained>
+__global__ __launch_bounds__(kRgLruThreads) void forward(const RgLruForward<Io> p) {
+  constexpr int kFrames = tile_frames<Io, V>(kChained, kChainBytes);
+  using Ring = TileRing<Io, V, kGated ? 4 : 3, kFrames, kChained ? 1 : 4, kRgLruThreads>;
+  __shared__ typename Ring::Slots slots;
+  Ring ring(slots, threadIdx.x);
 
-template <class Io, int V, bool kGated>
-__device__ __forceinline__ Frame<Io, V> load_frame(const RgLruForward<Io>& p, std::int64_t t, std::int64_t row,
-                                                   std::int64_t channel) {
-  const std::int64_t line = t * p.rows + row, at = line * p.channels + channel;
-  Frame<Io, V> f;
-  f.x = load_pack<V>(p.x + at);
-  f.input_logits = load_pack<V>(p.input_logits + at);
-  f.a_logits = load_pack<V>(p.a_logits + at);
-  if constexpr (kGated) f.y = load_pack<V>(p.y + line * p.y_stride + channel);
-  f.reset = p.reset && p.reset[line];
-  return f;
-}
-
-// kSummary: finds the chunk's factor and end state, and writes nothing else. See Note [Time chunks].
-template <class Io, int V, bool kGated, bool kSummary>
-__global__ __launch_bounds__(kThreads, V == 8 ? 4 : 1) void forward(const RgLruForward<Io> p,
-                                                                    std::int64_t chunk_frames) {
-  const std::int64_t across = p.channels / V, cells = p.rows * p.channels;
-  const std::int64_t vector = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (vector >= p.rows * across) return;
-  const std::int64_t row = vector / across, channel = vector % across * V, cell = row * p.channels + channel;
-  const std::int64_t chunk = blockIdx.y;
-  const bool chunked = chunk_frames < p.frames;
-  const FrameRange range = frame_range(chunk, chunk_frames, p.frames);
-  const ChannelParameters<V> parameters(p, channel);
-
-  float h[V] = {}, factor[V];
-#pragma unroll
-  for (int k = 0; k < V; ++k) factor[k] = 1.0f;
-  if constexpr (!kSummary) {
-    const float* initial = chunked ? p.scratch + (2 * chunk + 1) * cells : p.h0;
-    if (initial) load_wide(initial + cell, h);
+  std::int64_t block = blockIdx.x, begin = 0, end = p.frames;
+  if constexpr (kChained) {
+    const std::int64_t ticket = draw_ticket(p.scratch), blocks = gridDim.x / ceil_div(p.frames, kFrames);
+    block = ticket % blocks, begin = ticket / blocks * kFrames;
+    end = min(begin + kFrames, end);
   }
-  Frame<Io, V> next = load_frame<Io, V, kGated>(p, range.begin, row, channel), after = next;
-  if (range.begin + 1 < range.end) after = load_frame<Io, V, kGated>(p, range.begin + 1, row, channel);
-#pragma unroll 2
-  for (std::int64_t t = range.begin; t < range.end; ++t) {
-    const Frame<Io, V> f = next;
-    next = after;
-    if (t + 2 < range.end) after = load_frame<Io, V, kGated>(p, t + 2, row, channel);
-    const std::int64_t at = (t * p.rows + row) * p.channels + channel;
-    Pack<Io, V> out, keep;
+  const std::int64_t across = p.channels / V, vector = block * kRgLruThreads + threadIdx.x;
+  if (vector >= p.rows * across) return;
+  const std::int64_t row = vector / across, channel = vector % across * V;
+  const std::int64_t cells = p.rows * p.channels, cell = row * p.channels + channel;
+
+  const auto fetch = [&](std::int64_t t) {
+    const std::int64_t line = t * p.rows + row, at = line * p.channels + channel;
 #pragma unroll
-    for (int k = 0; k < V; ++k) {
-      const float di = sigmoid_divisor(widen(f.input_logits.v[k]) + parameters.input_bias[k]);
-      const float dr = sigmoid_divisor(widen(f.a_logits.v[k]) + parameters.a_bias[k]);
-      float i, r, gate = 1.0f;
-      if constexpr (kGated) {  // one reciprocal serves all three sigmoids
-        const float y = widen(f.y.v[k]), dy = sigmoid_divisor(gelu_argument(y));
-        const float ir = di * dr, all = reciprocal(ir * dy);
-        gate = y * (ir * all);
-        i = dr * dy * all, r = di * dy * all;
-      } else {
-        const float both = reciprocal(di * dr);
-        i = dr * both, r = di * both;
-      }
-      const DecayedState d = decayed(parameters.decay[k] * r);
-      const float input = i * widen(f.x.v[k]);
-      h[k] = f.reset ? input : d.a * h[k] + d.m * input;
-      if constexpr (kSummary) {
-        factor[k] = f.reset ? 0.0f : d.a * factor[k];
-      } else {
-        put(h[k] * gate, out.v[k]);
-        put(h[k], keep.v[k]);
+    for (int f = 0; f < kFrames; ++f) {
+      const bool present = t + f < end;
+      ring.fetch(kX, f, p.x + at + f * cells, present);
+      ring.fetch(kInputLogits, f, p.input_logits + at + f * cells, present);
+      ring.fetch(kALogits, f, p.a_logits + at + f * cells, present);
+      if constexpr (kGated) ring.fetch(kY, f, p.y + (line + f * p.rows) * p.y_stride + channel, present);
+    }
+    ring.commit();
+  };
+  for (int n = 0; n < Ring::kAhead; ++n) fetch(begin + n * kFrames);
+  Resets<kFrames> next_resets;
+  next_resets.load(p.reset, begin * p.rows + row, p.rows, end - begin);
+
+  const ChannelParameters<V> parameters(p, channel);
+  float h[V] = {};
+  if (begin == 0 && p.h0) load_wide(p.h0 + cell, h);
+
+  for (std::int64_t t = begin; t < end; t += kFrames) {
+    fetch(t + Ring::kAhead * kFrames);
+    const Resets<kFrames> resets = next_resets;
+    if (t + kFrames < end) {
+      next_resets.load(p.reset, (t + kFrames) * p.rows + row, p.rows, end - t - kFrames);
+    }
+    ring.next();
+
+    float a[kFrames][V], states[kFrames][V];  // states: first what each frame adds to a h
+#pragma unroll
+    for (int f = 0; f < kFrames; ++f) {
+      const auto x = ring.line(kX, f), input_logits = ring.line(kInputLogits, f), a_logits = ring.line(kALogits, f);
+#pragma unroll
+      for (int k = 0; k < V; ++k) {
+        const float i = sigmoid_for<Io>(widen(input_logits.v[k]) + parameters.input_bias[k]);
+        const float r = sigmoid(widen(a_logits.v[k]) + parameters.a_bias[k]);
+        const DecayedState decay = decayed<Io>(parameters.decay[k] * r);
+        const float input = i * widen(x.v[k]);
+        a[f][k] = decay.a;
+        states[f][k] = resets.at[f] ? input : sqrt_fast(decay.u) * input;
       }
     }
-    if constexpr (!kSummary) {
+    if constexpr (kChained) {
+      if (begin > 0) receive(p.scratch + kMailHeader + (begin / kFrames - 1) * cells + cell, h);
+    }
+#pragma unroll
+    for (int f = 0; f < kFrames; ++f) {
+#pragma unroll
+      for (int k = 0; k < V; ++k) {
+        if (!resets.at[f]) states[f][k] = fmaf(a[f][k], h[k], states[f][k]);  // a reset forgets even a NaN
+        h[k] = states[f][k];
+      }
+      if (t + f + 1 == p.frames) store_wide(h, p.h_last + cell);
+    }
+    if constexpr (kChained) {
+      if (end < p.frames) post(h, p.scratch + kMailHeader + begin / kFrames * cells + cell);
+    }
+#pragma unroll
+    for (int f = 0; f < kFrames; ++f) {
+      if (t + f >= end) break;
+      Pack<Io, V> out, keep;
+      Pack<Io, V> y = {};
+      if constexpr (kGated) y = ring.line(kY, f);
+#pragma unroll
+      for (int k = 0; k < V; ++k) {
+        const float gate = kGated ? gelu<Io>(widen(y.v[k])).value : 1.0f;
+        put(states[f][k] * gate, out.v[k]);
+        put(states[f][k], keep.v[k]);
+      }
+      const std::int64_t at = (t + f) * cells + cell;
       store_pack(p.out + at, out);
       if (p.h) store_pack(p.h + at, keep);
     }
   }
-  if constexpr (kSummary) {
-    store_wide(factor, p.scratch + 2 * chunk * cells + cell);
-    store_wide(h, p.scratch + (2 * chunk + 1) * cells + cell);
-  } else if (range.end == p.frames) {
-    store_wide(h, p.h_last + cell);
-  }
 }
 
 template <class Io, int V, bool kGated>
-void launch(const RgLruForward<Io>& p, std::int64_t chunk_frames, cudaStream_t stream) {
-  const std::int64_t chunks = ceil_div(p.frames, chunk_frames);
-  const dim3 grid(static_cast<unsigned>(ceil_div(p.rows * p.channels / V, kThreads)), static_cast<unsigned>(chunks));
-  if (chunks > 1) {
-    forward<Io, V, /*kGated=*/false, /*kSummary=*/true><<<grid, kThreads, 0, stream>>>(p, chunk_frames);
-    check_launch("rg_lru forward, summary of chunks");
-    launch_carry_chunks</*kReverse=*/false>(p.h0, p.scratch, chunks, p.rows * p.channels, stream);
+void launch(const RgLruForward<Io>& p, bool chained, cudaStream_t stream) {
+  const auto blocks = static_cast<unsigned>(ceil_div(p.rows * p.channels / V, kRgLruThreads));
+  if constexpr (V <= kRgLruChainVector) {
+    if (chained) {
+      const std::int64_t tiles = ceil_div(p.frames, tile_frames<Io, V>(true, kChainBytes));
+      clear_mail(p.scratch, tiles, p.rows * p.channels, stream);
+      forward<Io, V, kGated, true><<<static_cast<unsigned>(blocks * tiles), kRgLruThreads, 0, stream>>>(p);
+      return check_launch("rg_lru forward, chained");
+    }
   }
-  forward<Io, V, kGated, /*kSummary=*/false><<<grid, kThreads, 0, stream>>>(p, chunk_frames);
+  forward<Io, V, kGated, false><<<blocks, kRgLruThreads, 0, stream>>>(p);
   check_launch("rg_lru forward");
+}
+
+template <class Io, int V>
+void launch(const RgLruForward<Io>& p, bool chained, cudaStream_t stream) {
+  p.y ? launch<Io, V, true>(p, chained, stream) : launch<Io, V, false>(p, chained, stream);
 }
 
 template <class Io, int V>
 bool fits(const RgLruForward<Io>& p) {
   const Io* lines[] = {p.x, p.input_logits, p.a_logits, p.out, p.h};
-  const float* wide[] = {p.h0, p.h_last, p.input_bias, p.a_bias, p.a_param, p.scratch};
+  const float* wide[] = {p.h0, p.h_last, p.input_bias, p.a_bias, p.a_param};
   bool good = p.channels % V == 0 && vector_fits(p.y, p.y_stride, V);
   for (const Io* pointer : lines) good = good && vector_fits(pointer, V, V);
   for (const float* pointer : wide) good = good && vector_fits(pointer, V, V < 4 ? V : 4);
   return good;
 }
 
-template <class Io, int V>
-void launch(const RgLruForward<Io>& p, std::int64_t chunk_frames, cudaStream_t stream) {
-  p.y ? launch<Io, V, true>(p, chunk_frames, stream) : launch<Io, V, false>(p, chunk_frames, stream);
-}
-
 }  // namespace
+
+template <class Io>
+std::int64_t rg_lru_forward_scratch_cuda(const RgLruForward<Io>& p, const RgLruPlan& plan) {
+  if (!plan.chained) return 0;
+  return chain_scratch(ceil_div(p.frames, kChainBytes / (plan.vector * sizeof(Io))), p.rows * p.channels);
+}
 
 template <class Io>
 RgLruPlan rg_lru_forward_plan_cuda(const RgLruForward<Io>& p) {
@@ -131,13 +150,15 @@ RgLruPlan rg_lru_forward_plan_cuda(const RgLruForward<Io>& p) {
 template <class Io>
 void rg_lru_forward_cuda(const RgLruForward<Io>& p, const RgLruPlan& plan, cudaStream_t stream) {
   if constexpr (sizeof(Io) == 2) {
-    if (plan.vector == 8) return launch<Io, 8>(p, plan.chunk_frames, stream);
+    if (plan.vector == 8) return launch<Io, 8>(p, plan.chained, stream);
   }
-  if (plan.vector == 4) return launch<Io, 4>(p, plan.chunk_frames, stream);
-  if (plan.vector == 2) return launch<Io, 2>(p, plan.chunk_frames, stream);
-  launch<Io, 1>(p, plan.chunk_frames, stream);
+  if (plan.vector == 4) return launch<Io, 4>(p, plan.chained, stream);
+  if (plan.vector == 2) return launch<Io, 2>(p, plan.chained, stream);
+  launch<Io, 1>(p, plan.chained, stream);
 }
 
+template std::int64_t rg_lru_forward_scratch_cuda(const RgLruForward<float>&, const RgLruPlan&);
+template std::int64_t rg_lru_forward_scratch_cuda(const RgLruForward<Bf16>&, const RgLruPlan&);
 template RgLruPlan rg_lru_forward_plan_cuda(const RgLruForward<float>&);
 template RgLruPlan rg_lru_forward_plan_cuda(const RgLruForward<Bf16>&);
 template void rg_lru_forward_cuda(const RgLruForward<float>&, const RgLruPlan&, cudaStream_t);

@@ -8,15 +8,18 @@
 namespace trecvit::kernels {
 namespace {
 
-// chunk_frames 0: what the plan says.
+enum class Time { kPlanned, kSerial, kChained };
+
+// vector 0: what the plan says. Chains take no more than kRgLruChainVector channels.
 template <class Io>
 struct OnGpu {
-  std::int64_t chunk_frames = 0;
+  Time time = Time::kPlanned;
   int vector = 0;
 
-  RgLruPlan adjusted(RgLruPlan plan, std::int64_t frames) const {
-    if (chunk_frames > 0) plan.chunk_frames = std::min(chunk_frames, frames);
+  RgLruPlan adjusted(RgLruPlan plan) const {
     if (vector > 0) plan.vector = vector;
+    if (time != Time::kPlanned) plan.chained = time == Time::kChained;
+    if (plan.chained) plan.vector = std::min(plan.vector, kRgLruChainVector);
     return plan;
   }
 
@@ -37,7 +40,7 @@ struct OnGpu {
     RgLruForward<Io> p = moved(device, host);
     const std::int64_t cells = p.rows * p.channels, all = p.frames * cells;
     p.out = device.out(p.out, all), p.h = device.out(p.h, all), p.h_last = device.out(p.h_last, cells);
-    const RgLruPlan plan = adjusted(rg_lru_forward_plan_cuda(p), p.frames);
+    const RgLruPlan plan = adjusted(rg_lru_forward_plan_cuda(p));
     std::vector<float> scratch = poisoned<float>(rg_lru_forward_scratch_cuda(p, plan));
     p.scratch = device.out(scratch.data(), scratch.size());
     rg_lru_forward_cuda(p, plan, nullptr);
@@ -54,7 +57,7 @@ struct OnGpu {
     p.dy = device.out(p.dy, p.frames * p.rows * p.dy_stride);
     p.dh0 = device.out(p.dh0, cells), p.dinput_bias = device.out(p.dinput_bias, r);
     p.da_bias = device.out(p.da_bias, r), p.da_param = device.out(p.da_param, r);
-    const RgLruPlan plan = adjusted(rg_lru_backward_plan_cuda(p), p.frames);
+    const RgLruPlan plan = adjusted(rg_lru_backward_plan_cuda(p));
     std::vector<float> partials = poisoned<float>(rg_lru_backward_partials_cuda(p, plan));
     p.partials = device.out(partials.data(), partials.size());
     rg_lru_backward_cuda(p, plan, nullptr);
@@ -71,21 +74,42 @@ class GpuRgLru : public testing::TestWithParam<RgLruCase> {
 
 TEST_P(GpuRgLru, Fp32MatchesTheReference) { expect_rg_lru_matches<float>(GetParam(), OnGpu<float>{}, 1e-5); }
 TEST_P(GpuRgLru, Bf16MatchesTheReference) { expect_rg_lru_matches<Bf16>(GetParam(), OnGpu<Bf16>{}, 1e-2); }
-TEST_P(GpuRgLru, Fp32SerialMatchesTheReference) {
-  expect_rg_lru_matches<float>(GetParam(), OnGpu<float>{.chunk_frames = 1 << 20}, 1e-5);
+TEST_P(GpuRgLru, Fp32ChainedMatchesTheReference) {
+  expect_rg_lru_matches<float>(GetParam(), OnGpu<float>{Time::kChained}, 1e-5);
 }
-TEST_P(GpuRgLru, Fp32InSmallChunksMatchesTheReference) {
-  expect_rg_lru_matches<float>(GetParam(), OnGpu<float>{.chunk_frames = 5}, 1e-5);
-}
-TEST_P(GpuRgLru, Bf16InSmallChunksMatchesTheReference) {
-  expect_rg_lru_matches<Bf16>(GetParam(), OnGpu<Bf16>{.chunk_frames = 5}, 1e-2);
+TEST_P(GpuRgLru, Bf16ChainedMatchesTheReference) {
+  expect_rg_lru_matches<Bf16>(GetParam(), OnGpu<Bf16>{Time::kChained}, 1e-2);
 }
 TEST_P(GpuRgLru, EveryVectorWidthMatchesTheReference) {
-  for (int vector : {1, 2, 4}) {
+  for (int vector : {1, 2, 4, 8}) {
     if (GetParam().channels % vector != 0 || (GetParam().strided && vector > 1)) continue;
-    expect_rg_lru_matches<float>(GetParam(), OnGpu<float>{.vector = vector}, 1e-5);
-    expect_rg_lru_matches<Bf16>(GetParam(), OnGpu<Bf16>{.vector = vector}, 1e-2);
+    if (vector < 8) expect_rg_lru_matches<float>(GetParam(), OnGpu<float>{Time::kSerial, vector}, 1e-5);
+    expect_rg_lru_matches<Bf16>(GetParam(), OnGpu<Bf16>{Time::kSerial, vector}, 1e-2);
   }
+}
+
+// Only the sums over all frames are cut differently.
+template <class Io>
+void expect_same_bits_chained(const RgLruCase& shape) {
+  const RgLruProblem<Io> problem(shape);
+  const int vector = shape.channels % 2 == 0 && !shape.strided ? 2 : 1;
+  RgLruResults<Io> serial = problem.run(OnGpu<Io>{Time::kSerial, vector}),
+                   chained = problem.run(OnGpu<Io>{Time::kChained, vector});
+  serial.dinput_bias.clear(), serial.da_bias.clear(), serial.da_param.clear();
+  std::vector<std::vector<double>> expected;
+  RgLruResults<Io>::for_each(serial, [&](const char*, auto& values) {
+    expected.emplace_back();
+    for (auto value : values) expected.back().push_back(to_double(value));
+  });
+  std::size_t at = 0;
+  RgLruResults<Io>::for_each(chained, [&](const char* name, auto& values) {
+    for (std::size_t n = 0; n < expected[at].size(); ++n) ASSERT_EQ(to_double(values[n]), expected[at][n]) << name;
+    ++at;
+  });
+}
+TEST_P(GpuRgLru, ChainedGivesTheBitsOfSerial) {
+  expect_same_bits_chained<float>(GetParam());
+  expect_same_bits_chained<Bf16>(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, GpuRgLru,
@@ -97,15 +121,39 @@ INSTANTIATE_TEST_SUITE_P(Shapes, GpuRgLru,
                                          RgLruCase{129, 7, 16, true, true, true, /*strided=*/true},
                                          RgLruCase{1000, 3, 40}, RgLruCase{1000, 1, 7, true, true, /*reset=*/false}));
 
-// bf16 forward alone has threads of 8 channels; the plan takes them only where there are many.
-TEST(GpuRgLruWide, EightChannelsMatchTheReference) {
-  if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
-  struct Forward8 : OnGpu<Bf16> {
-    void forward(const RgLruForward<Bf16>& host) const { OnGpu<Bf16>{.vector = 8}.forward(host); }
+// Where a nears 1 and m nears 0, m keeps the digits that its tensors have.
+template <class Io>
+void expect_digits_near_one(double tolerance) {
+  constexpr std::int64_t kChannels = 64;
+  Rng rng(5);
+  const auto x = random_numbers<Io>(kChannels, rng, 1.0), input_logits = random_numbers<Io>(kChannels, rng, 0.0),
+             a_logits = random_numbers<Io>(kChannels, rng, 2.0);
+  const auto zeros = random_numbers<float>(kChannels, rng, 0.0),
+             a_param = random_numbers<float>(kChannels, rng, 3.0, -12.0);
+  const auto arguments = [&]<class S>(RgLruForward<S>& p, const auto& pick) {
+    p.frames = p.rows = 1, p.channels = kChannels;
+    p.x = pick(x), p.input_logits = pick(input_logits), p.a_logits = pick(a_logits);
+    p.input_bias = p.a_bias = pick(zeros), p.a_param = pick(a_param);
   };
-  for (const RgLruCase& shape : {RgLruCase{33, 5, 264}, RgLruCase{16, 17, 8, /*gated=*/false}}) {
-    expect_rg_lru_matches<Bf16>(shape, Forward8{}, 1e-2);
+  RgLruForward<double> exact;
+  arguments(exact, [](const auto& numbers) { return numbers.exact.data(); });
+  std::vector<double> expected(kChannels), last(kChannels);
+  exact.out = expected.data(), exact.h_last = last.data();
+  reference::rg_lru_forward(exact);
+  RgLruForward<Io> p;
+  arguments(p, [](const auto& numbers) { return numbers.io.data(); });
+  std::vector<Io> out = poisoned<Io>(kChannels);
+  std::vector<float> h_last = poisoned<float>(kChannels);
+  p.out = out.data(), p.h_last = h_last.data();
+  OnGpu<Io>{}.forward(p);
+  for (std::int64_t c = 0; c < kChannels; ++c) {
+    EXPECT_NEAR(h_last[c] / expected[c], 1.0, tolerance) << "a_param " << a_param.exact[c];
   }
+}
+TEST(GpuRgLruDigits, NearOne) {
+  if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
+  expect_digits_near_one<float>(2e-6);
+  expect_digits_near_one<Bf16>(2e-3);
 }
 
 // A stream's frame updates its state in place.
@@ -126,7 +174,7 @@ TEST(GpuRgLruStream, StepsInPlaceGiveTheWholeClip) {
   p.input_bias = p.a_bias = p.a_param = device.in(bias.data(), kChannels);
   p.out = device.out(whole.data(), kFrames * kCells);
   p.h_last = device.out(last.data(), kCells);
-  rg_lru_forward_cuda(p, {.vector = 4, .chunk_frames = kFrames}, nullptr);
+  rg_lru_forward_cuda(p, {.vector = 4}, nullptr);
   p.out = device.out(steps.data(), kFrames * kCells);
   p.h_last = device.out(state.data(), kCells);
   p.h0 = p.h_last;

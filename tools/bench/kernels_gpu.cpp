@@ -1,5 +1,5 @@
-// Temporal kernels on the GPU against the bandwidth of a plain copy: every way the plan could have chosen, the chosen
-// one marked with *. bf16; medians of CUDA events.
+// Temporal kernels on the GPU against the bandwidth of a plain copy in the same run; bf16, medians of CUDA events.
+// Prints what the plan chooses; with --all every way it could have chosen, the chosen one marked with *.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -33,9 +33,10 @@ class Pool {
     Rng rng(1);
     std::vector<Bf16> numbers(1 << 22);
     for (Bf16& number : numbers) narrow(static_cast<float>(rng.normal()), number);
-    const std::size_t piece = numbers.size() * sizeof(Bf16);
-    for (std::size_t at = 0; at + piece <= size_; at += piece) {
-      succeed(cudaMemcpy(base_ + at, numbers.data(), piece, cudaMemcpyHostToDevice));
+    std::size_t filled = numbers.size() * sizeof(Bf16);
+    succeed(cudaMemcpy(base_, numbers.data(), filled, cudaMemcpyHostToDevice));
+    for (; filled < size_; filled *= 2) {
+      succeed(cudaMemcpy(base_ + filled, base_, std::min(filled, size_ - filled), cudaMemcpyDeviceToDevice));
     }
   }
   void rewind() { used_ = 0; }
@@ -77,24 +78,20 @@ void print(const std::string& what, std::int64_t rows, std::int64_t frames, cons
               static_cast<long>(frames), how.c_str(), us, bytes / us * 1e-3, bytes / us / copy_bandwidth * 100);
 }
 
-// Each plan the kernel accepts: serial and, for long clips, in chunks.
-std::vector<RgLruPlan> plans(std::int64_t rows, std::int64_t frames, int widest) {
-  std::vector<RgLruPlan> result;
-  for (int vector = widest; vector >= 2; vector /= 2) {
-    result.push_back({vector, frames});
-    if (frames < 256 || rows > 256) continue;
-    for (std::int64_t chunk : {32, 64, 128}) result.push_back({vector, chunk});
-  }
+// Each plan the kernel accepts, or the chosen one alone.
+std::vector<RgLruPlan> plans(const RgLruInputs<Bf16>& p, const RgLruPlan& chosen, bool all) {
+  if (!all) return {chosen};
+  std::vector<RgLruPlan> result{{.vector = 8}, {.vector = 4}, {.vector = 2}};
+  if (p.rows <= 256 && p.frames >= 256) result.push_back({.vector = kRgLruChainVector, .chained = true});
   return result;
 }
 
-std::string name(const RgLruPlan& plan, const RgLruPlan& chosen, std::int64_t frames) {
-  const bool star = plan.vector == chosen.vector && plan.chunk_frames == chosen.chunk_frames;
-  return text(star ? "*" : " ", "vector ", plan.vector,
-              plan.chunk_frames < frames ? text(" chunks of ", plan.chunk_frames) : " serial");
+std::string name(const RgLruPlan& plan, const RgLruPlan& chosen) {
+  const bool star = plan.vector == chosen.vector && plan.chained == chosen.chained;
+  return text(star ? "*" : " ", plan.vector, " channels, ", plan.chained ? "chained" : "serial");
 }
 
-void bench_rg_lru(Pool& pool, std::int64_t rows, std::int64_t channels, std::int64_t frames) {
+void bench_rg_lru(Pool& pool, std::int64_t rows, std::int64_t channels, std::int64_t frames, bool all_plans) {
   pool.rewind();
   const std::int64_t cells = rows * channels, all = cells * frames;
   RgLruInputs<Bf16> inputs{.frames = frames, .rows = rows, .channels = channels};
@@ -103,16 +100,21 @@ void bench_rg_lru(Pool& pool, std::int64_t rows, std::int64_t channels, std::int
   float* parameters = pool.take<float>(channels);
   inputs.input_bias = inputs.a_bias = inputs.a_param = parameters;
   succeed(cudaMemset(parameters, 0, channels * sizeof(float)));
+  auto* reset = pool.take<std::uint8_t>(frames * rows);  // at the first frame, as in training
+  succeed(cudaMemset(reset, 0, frames * rows));
+  succeed(cudaMemset(reset, 1, rows));
+  inputs.reset = reset;
   const double bytes = static_cast<double>(all) * sizeof(Bf16);
 
   RgLruForward<Bf16> f;
   static_cast<RgLruInputs<Bf16>&>(f) = inputs;
   f.out = pool.take<Bf16>(all), f.h_last = pool.take<float>(cells);
   Bf16* h = pool.take<Bf16>(all);
-  float* scratch = pool.take<float>((frames / 32 + 1) * 2 * cells);
-  f.scratch = scratch;
-  for (const RgLruPlan& plan : plans(rows, frames, 8)) {
-    const std::string how = name(plan, rg_lru_forward_plan_cuda(f), frames);
+  const RgLruPlan forward_plan = rg_lru_forward_plan_cuda(f);
+  for (const RgLruPlan& plan : plans(inputs, forward_plan, all_plans)) {
+    const std::string how = name(plan, forward_plan);
+    Pool rest = pool;  // a copy hands out the same memory again
+    f.scratch = rest.take<float>(rg_lru_forward_scratch_cuda(f, plan));
     f.h = nullptr;
     print("lru infer", rows, frames, how, median_us([&] { rg_lru_forward_cuda(f, plan, nullptr); }), 5 * bytes);
     f.h = h;
@@ -125,12 +127,11 @@ void bench_rg_lru(Pool& pool, std::int64_t rows, std::int64_t channels, std::int
   b.dy = pool.take<Bf16>(all), b.dy_stride = channels;
   b.dh0 = f.h_last, b.dinput_bias = pool.take<float>(channels), b.da_bias = pool.take<float>(channels);
   b.da_param = pool.take<float>(channels);
-  for (const RgLruPlan& plan : plans(rows, frames, 4)) {
-    const RgLruPlan chosen = rg_lru_backward_plan_cuda(b);
-    const std::int64_t kept = rg_lru_backward_partials_cuda(b, plan);
-    Pool rest = pool;  // a copy hands out the same memory again
-    b.partials = rest.take<float>(kept);
-    print("lru backward", rows, frames, name(plan, chosen, frames),
+  const RgLruPlan backward_plan = rg_lru_backward_plan_cuda(b);
+  for (const RgLruPlan& plan : plans(inputs, backward_plan, all_plans)) {
+    Pool rest = pool;
+    b.partials = rest.take<float>(rg_lru_backward_partials_cuda(b, plan));
+    print("lru backward", rows, frames, name(plan, backward_plan),
           median_us([&] { rg_lru_backward_cuda(b, plan, nullptr); }), 10 * bytes);
   }
 }
@@ -153,7 +154,7 @@ void bench_conv(Pool& pool, std::int64_t rows, std::int64_t channels, std::int64
   print("conv backward", rows, frames, "", median_us([&] { causal_conv1d_backward_cuda(b, nullptr); }), 3 * bytes);
 }
 
-void run() {
+void run(bool all_plans) {
   Pool pool;
   constexpr std::int64_t kCopied = std::int64_t{1} << 30;
   char* from = pool.take<char>(kCopied);
@@ -166,19 +167,19 @@ void run() {
   struct Size {
     std::int64_t rows, frames;
   };
-  for (const Size& size :
-       {Size{197, 1}, Size{1576, 1}, Size{1576, 16}, Size{1576, 32}, Size{1576, 64}, Size{1576, 256}, Size{1576, 1024},
-        Size{197, 32}, Size{197, 256}, Size{197, 1024}, Size{197, 4096}, Size{64, 4096}}) {
-    bench_rg_lru(pool, size.rows, kChannels, size.frames);
+  for (const Size& size : {Size{197, 1}, Size{1576, 1}, Size{1576, 16}, Size{1576, 32}, Size{1576, 64}, Size{1576, 128},
+                           Size{1576, 256}, Size{1576, 1024}, Size{197, 32}, Size{197, 256}, Size{197, 1024},
+                           Size{197, 4096}, Size{64, 4096}, Size{16, 4096}, Size{1, 4096}}) {
+    bench_rg_lru(pool, size.rows, kChannels, size.frames, all_plans);
     bench_conv(pool, size.rows, kChannels, size.frames);
   }
 }
 
 }  // namespace
 
-int main() {
+int main(int count, char** arguments) {
   try {
-    run();
+    run(count > 1 && std::string(arguments[1]) == "--all");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_kernels_gpu: %s\n", error.what());
     return 1;
