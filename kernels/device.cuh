@@ -18,14 +18,74 @@ __device__ __forceinline__ Pack<Io, V> load_pack(const Io* from) {
   return *reinterpret_cast<const Pack<Io, V>*>(from);
 }
 
+// One store of 4, 8 or 16 bytes. In assembly, because the compiler takes a struct apart into words; clobbers no memory,
+// because that would keep later loads behind it, and no kernel reads what it has stored.
+template <int kWords>
+__device__ __forceinline__ void store_words(void* to, const unsigned (&w)[kWords]) {
+  if constexpr (kWords == 1) asm volatile("st.global.b32 [%0], %1;" ::"l"(to), "r"(w[0]));
+  if constexpr (kWords == 2) asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(to), "r"(w[0]), "r"(w[1]));
+  if constexpr (kWords == 4) {
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]), "r"(w[2]), "r"(w[3]));
+  }
+}
+
 template <class Io, int V>
 __device__ __forceinline__ void store_pack(Io* to, const Pack<Io, V>& pack) {
-  *reinterpret_cast<Pack<Io, V>*>(to) = pack;
+  if constexpr (sizeof(pack) < 4) {
+    *to = pack.v[0];
+  } else {
+    struct Words {
+      unsigned w[sizeof(pack) / 4];
+    };
+    store_words(to, __builtin_bit_cast(Words, pack).w);
+  }
+}
+
+// As fp32. Two bf16 share a 32-bit word, of which one is the upper half already.
+template <int V>
+__device__ __forceinline__ void widen_line(const Pack<float, V>& line, float (&to)[V]) {
+#pragma unroll
+  for (int k = 0; k < V; ++k) to[k] = line.v[k];
+}
+template <int V>
+__device__ __forceinline__ void widen_line(const Pack<Bf16, V>& line, float (&to)[V]) {
+  if constexpr (V == 1) {
+    to[0] = widen(line.v[0]);
+  } else {
+    const auto words = __builtin_bit_cast(Pack<unsigned, V / 2>, line);
+#pragma unroll
+    for (int k = 0; k < V; k += 2) {
+      to[k] = __uint_as_float(words.v[k / 2] << 16);
+      to[k + 1] = __uint_as_float(words.v[k / 2] & 0xffff0000u);
+    }
+  }
 }
 
 __device__ __forceinline__ void put(float value, float& to) { to = value; }
 __device__ __forceinline__ void put(float value, Bf16& to) {
   to.bits = __bfloat16_as_ushort(__float2bfloat16_rn(value));
+}
+
+// Rounds V channels and stores them.
+template <int V>
+__device__ __forceinline__ void store_line(const float (&from)[V], float* to) {
+  unsigned words[V];
+#pragma unroll
+  for (int k = 0; k < V; ++k) words[k] = __float_as_uint(from[k]);
+  store_words(to, words);
+}
+template <int V>
+__device__ __forceinline__ void store_line(const float (&from)[V], Bf16* to) {
+  if constexpr (V == 1) {
+    put(from[0], *to);
+  } else {
+    unsigned words[V / 2];
+#pragma unroll
+    for (int k = 0; k < V; k += 2) {
+      asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(words[k / 2]) : "f"(from[k + 1]), "f"(from[k]));
+    }
+    store_words(to, words);
+  }
 }
 
 // fp32 values of V channels in 16-byte pieces where alignment allows it.
@@ -68,6 +128,11 @@ __device__ __forceinline__ float sqrt_fast(float v) {
   asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
   return result;
 }
+__device__ __forceinline__ float rsqrt_fast(float v) {
+  float result;
+  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
+  return result;
+}
 // Within 2^-11 of the value, down to the smallest.
 __device__ __forceinline__ float tanh_fast(float v) {
   float result;
@@ -77,25 +142,17 @@ __device__ __forceinline__ float tanh_fast(float v) {
 
 inline constexpr float kLog2E = 1.44269504088896341f;
 
-// To 3 ulp. A NaN gives a NaN.
-__device__ __forceinline__ float sigmoid(float v) { return reciprocal(1.0f + exp2_fast(v * -kLog2E)); }
-
-// For tensors of type Io: as above, but for bf16 within 2^-12, an eighth of its rounding near 1.
-template <class Io>
-__device__ __forceinline__ float sigmoid_for(float v) {
-  if constexpr (sizeof(Io) == 2) return 0.5f + 0.5f * tanh_fast(0.5f * v);
-  return sigmoid(v);
-}
+// sigmoid(v) = logistic2(-v log2(e)): the factor goes into a multiply-add that callers have anyway.
+__device__ __forceinline__ float logistic2(float exponent) { return reciprocal(1.0f + exp2_fast(exponent)); }
 
 // The tanh form of GELU is y sigmoid(2 k (y + c y^3)); value and slope share the sigmoid.
 struct Gelu {
   float value, slope;
 };
-template <class Io>
 __device__ __forceinline__ Gelu gelu(float y) {
   constexpr float kTwiceK = 2.0f * 0.7978845608028654f, kCubic = 0.044715f;
-  const float s = sigmoid_for<Io>(kTwiceK * y * (1.0f + kCubic * y * y));
-  return {y * s, s + y * s * (1.0f - s) * kTwiceK * (1.0f + 3.0f * kCubic * y * y)};
+  const float y2 = y * y, s = logistic2(y * fmaf(-kLog2E * kTwiceK * kCubic, y2, -kLog2E * kTwiceK)), value = y * s;
+  return {value, fmaf(fmaf(-value, s, value), fmaf(3.0f * kTwiceK * kCubic, y2, kTwiceK), s)};
 }
 
 __device__ __forceinline__ float softplus(float v) { return fmaxf(v, 0.0f) + log1pf(expf(-fabsf(v))); }

@@ -26,7 +26,7 @@ __device__ __forceinline__ void copy_async(Line* to, const void* from, bool pres
 
 // Tiles of kFrames frames of kTensors tensors, V channels each. Beside the tile in use, kStages - 1 are under way.
 //   for the first kStages - 1 tiles: fetch(...)..., commit()
-//   for every tile: fetch(...)..., commit() for the tile kStages - 1 further on; next(); then line(...)
+//   for every tile: fetch(...)..., commit() for the tile kStages - 1 further on; next(); then read(...)
 template <class Io, int V, int kTensors, int kFrames, int kStages, int kThreads>
 class TileRing {
  public:
@@ -48,7 +48,9 @@ class TileRing {
     asm volatile("cp.async.wait_group %0;" ::"n"(kAhead) : "memory");
     used_ = used_ + 1 == kStages ? 0 : used_ + 1;
   }
-  __device__ __forceinline__ Line line(int tensor, int frame) const { return slots_[used_][tensor][frame][thread_]; }
+  __device__ __forceinline__ void read(int tensor, int frame, float (&to)[V]) const {
+    widen_line(slots_[used_][tensor][frame][thread_], to);
+  }
 
  private:
   Slots& slots_;

@@ -12,12 +12,7 @@ namespace {
 constexpr int kKinds = kConvWidth + 1;  // four weights and the bias
 constexpr int kThreads = kLanes * kBlockRows;
 constexpr int kFrames = 4;  // of a tile
-
-template <class Io, int V>
-__device__ __forceinline__ void widen_line(const Pack<Io, V>& pack, float (&to)[V]) {
-#pragma unroll
-  for (int k = 0; k < V; ++k) to[k] = widen(pack.v[k]);
-}
+constexpr int kHistory = kConvState;
 
 // The last frames of the window become its first.
 template <int V>
@@ -39,7 +34,7 @@ __device__ __forceinline__ Pack<Io, V> load_input(const CausalConv1dInputs<Io>& 
 }
 
 template <class Io, int V>
-__global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io> p, std::int64_t chunk_frames) {
+__global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io> p, int chunk_frames) {
   using Ring = TileRing<Io, V, 1, kFrames, 3, kThreads>;
   __shared__ typename Ring::Slots slots;
   Ring ring(slots, threadIdx.x);
@@ -47,12 +42,13 @@ __global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io
   const std::int64_t vector = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (vector >= p.rows * across) return;
   const std::int64_t row = vector / across, channel = vector % across * V;
-  const std::int64_t begin = blockIdx.y * chunk_frames, end = min(begin + chunk_frames, p.frames);
+  const int frames = p.frames, begin = blockIdx.y * chunk_frames, end = min(begin + chunk_frames, frames);
 
-  const auto fetch = [&](std::int64_t t) {
+  const auto fetch = [&](int t) {
+    const Io* z = p.z + (t * p.rows + row) * p.z_stride + channel;
 #pragma unroll
     for (int f = 0; f < kFrames; ++f) {
-      ring.fetch(0, f, p.z + ((t + f) * p.rows + row) * p.z_stride + channel, t + f < end);
+      ring.fetch(0, f, z + f * p.rows * p.z_stride, t + f < end);
     }
     ring.commit();
   };
@@ -66,31 +62,28 @@ __global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io
   for (int n = 0; n < kConvState; ++n) {
     widen_line(load_input<V>(p, begin + n - kConvState, row, channel), window[kFrames + n]);
   }
-  for (std::int64_t t = begin; t < end; t += kFrames) {
+  for (int t = begin; t < end; t += kFrames) {
     fetch(t + Ring::kAhead * kFrames);
     ring.next();
     slide(window);
 #pragma unroll
-    for (int f = 0; f < kFrames; ++f) widen_line(ring.line(0, f), window[kConvState + f]);
+    for (int f = 0; f < kFrames; ++f) ring.read(0, f, window[kConvState + f]);
+    Io* to = p.out + (t * p.rows + row) * p.channels + channel;
 #pragma unroll
     for (int f = 0; f < kFrames; ++f) {
       if (t + f >= end) break;
-      Pack<Io, V> out;
+      float out[V];
 #pragma unroll
       for (int k = 0; k < V; ++k) {
-        float sum = b[k];
+        out[k] = b[k];
 #pragma unroll
-        for (int n = 0; n < kConvWidth; ++n) sum += w[n][k] * window[f + n][k];
-        put(sum, out.v[k]);
+        for (int n = 0; n < kConvWidth; ++n) out[k] += w[n][k] * window[f + n][k];
       }
-      store_pack(p.out + ((t + f) * p.rows + row) * p.channels + channel, out);
-      if (t + f + 1 < p.frames) continue;
+      store_line(out, to + f * p.rows * p.channels);
+      if (t + f + 1 < frames) continue;
 #pragma unroll
       for (int n = 0; n < kConvState; ++n) {
-        Pack<Io, V> kept;
-#pragma unroll
-        for (int k = 0; k < V; ++k) put(window[f + 1 + n][k], kept.v[k]);
-        store_pack(p.state_out + (row * kConvState + n) * p.channels + channel, kept);
+        store_line(window[f + 1 + n], p.state_out + (row * kConvState + n) * p.channels + channel);
       }
     }
   }
@@ -99,23 +92,24 @@ __global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io
 // Step t, of T + 3, adds dout_t to the sums and finishes the gradient of input frame t - 3, which reached dout_{t-3} ..
 // dout_t; those of frames before the first are the state's. Beyond the last frame dout is zero.
 template <class Io, int V>
-__global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<Io> p, std::int64_t chunk_steps) {
+__global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<Io> p, int chunk_steps) {
   enum Tensor { kZ, kDout };
   using Ring = TileRing<Io, V, 2, kFrames, sizeof(Io) == 2 ? 3 : 2, kThreads>;
   __shared__ typename Ring::Slots slots;
   Ring ring(slots, threadIdx.y * kLanes + threadIdx.x);
   const std::int64_t channel = (static_cast<std::int64_t>(blockIdx.x) * kLanes + threadIdx.x) * V;
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.y) * kBlockRows + threadIdx.y;
-  const std::int64_t begin = blockIdx.z * chunk_steps, end = min(begin + chunk_steps, p.frames + kConvState);
+  const int frames = p.frames, begin = blockIdx.z * chunk_steps, end = min(begin + chunk_steps, frames + kHistory);
   float sums[kKinds][V] = {};
   if (row < p.rows && channel < p.channels) {
-    const auto fetch = [&](std::int64_t t) {
+    const auto fetch = [&](int t) {
+      const std::int64_t line = t * p.rows + row;
+      const Io *z = p.z + line * p.z_stride + channel, *dout = p.dout + line * p.channels + channel;
 #pragma unroll
       for (int f = 0; f < kFrames; ++f) {
-        const std::int64_t line = (t + f) * p.rows + row;
-        const bool present = t + f < min(end, p.frames);
-        ring.fetch(kZ, f, p.z + line * p.z_stride + channel, present);
-        ring.fetch(kDout, f, p.dout + line * p.channels + channel, present);
+        const bool present = t + f < min(end, frames);
+        ring.fetch(kZ, f, z + f * p.rows * p.z_stride, present);
+        ring.fetch(kDout, f, dout + f * p.rows * p.channels, present);
       }
       ring.commit();
     };
@@ -126,22 +120,22 @@ __global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<
     for (int n = 0; n < kConvWidth; ++n) load_wide(p.w + n * p.channels + channel, w[n]);
 #pragma unroll
     for (int n = 0; n < kConvState; ++n) {
-      const std::int64_t t = begin + n - kConvState;
+      const int t = begin + n - kHistory;
       Pack<Io, V> input = {}, gradient = {};
-      if (t < p.frames) input = load_input<V>(p, t, row, channel);
-      if (t >= 0 && t < p.frames) gradient = load_pack<V>(p.dout + (t * p.rows + row) * p.channels + channel);
+      if (t < frames) input = load_input<V>(p, t, row, channel);
+      if (t >= 0 && t < frames)
+        gradient = load_pack<V>(p.dout + (std::int64_t{t} * p.rows + row) * p.channels + channel);
       widen_line(input, z[kFrames + n]);
       widen_line(gradient, dout[kFrames + n]);
     }
-    for (std::int64_t t = begin; t < end; t += kFrames) {
+    for (int t = begin; t < end; t += kFrames) {
       fetch(t + Ring::kAhead * kFrames);
       ring.next();
       slide(z);
       slide(dout);
 #pragma unroll
       for (int f = 0; f < kFrames; ++f) {
-        widen_line(ring.line(kZ, f), z[kConvState + f]);
-        widen_line(ring.line(kDout, f), dout[kConvState + f]);
+        ring.read(kZ, f, z[kConvState + f]), ring.read(kDout, f, dout[kConvState + f]);
 #pragma unroll
         for (int k = 0; k < V; ++k) {
           const float gradient = dout[kConvState + f][k];
@@ -150,25 +144,29 @@ __global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<
           sums[kConvWidth][k] += gradient;
         }
       }
+      Io* dz = p.dz + ((t - kConvState) * p.rows + row) * p.dz_stride + channel;
 #pragma unroll
       for (int f = 0; f < kFrames; ++f) {
         if (t + f >= end) break;
-        const std::int64_t input = t + f - kConvState, kept = t + f - p.frames;
-        if (input < 0 && !p.dstate) continue;
-        Pack<Io, V> later = {}, result;
-        if (kept >= 0 && p.dstate_out) {
-          later = load_pack<V>(p.dstate_out + (row * kConvState + kept) * p.channels + channel);
-        }
+        float gradient[V];
 #pragma unroll
         for (int k = 0; k < V; ++k) {
-          float sum = widen(later.v[k]);
+          gradient[k] = 0;
 #pragma unroll
-          for (int n = 0; n < kConvWidth; ++n) sum += w[kConvState - n][k] * dout[f + n][k];
-          put(sum, result.v[k]);
+          for (int n = 0; n < kConvWidth; ++n) gradient[k] += w[kConvState - n][k] * dout[f + n][k];
         }
-        Io* to = input < 0 ? p.dstate + (row * kConvState + t + f) * p.channels
-                           : p.dz + (input * p.rows + row) * p.dz_stride;
-        store_pack(to + channel, result);
+        const std::int64_t kept = row * kConvState + t + f;  // the line of the state, of the first three frames
+        if (t + f >= frames && p.dstate_out) {
+          float later[V];
+          widen_line(load_pack<V>(p.dstate_out + (kept - frames) * p.channels + channel), later);
+#pragma unroll
+          for (int k = 0; k < V; ++k) gradient[k] += later[k];
+        }
+        if (t + f >= kConvState) {
+          store_line(gradient, dz + f * p.rows * p.dz_stride);
+        } else if (p.dstate) {
+          store_line(gradient, p.dstate + kept * p.channels + channel);
+        }
       }
     }
   }
@@ -179,8 +177,8 @@ __global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<
 // Frames (or steps) to a thread that runs through `all` of them: all, or where that leaves too few threads, whole tiles
 // but never so few that reading history twice would cost more than 5 %.
 std::int64_t chunk_length(std::int64_t all, std::int64_t vectors) {
-  constexpr std::int64_t kShortest = 64;
-  const std::int64_t chunks = ceil_div(kThreadsWanted, vectors);
+  constexpr std::int64_t kShortest = 64, kWanted = 256 * 1024;
+  const std::int64_t chunks = ceil_div(kWanted, vectors);
   return std::min(all, std::max(kShortest, ceil_div(ceil_div(all, chunks), kFrames) * kFrames));
 }
 
@@ -244,7 +242,7 @@ std::int64_t causal_conv1d_partials_cuda(const CausalConv1dBackward<Io>& p) {
 template <class Io>
 void causal_conv1d_forward_cuda(const CausalConv1dForward<Io>& p, cudaStream_t stream) {
   if constexpr (sizeof(Io) == 2) {
-    if (p.rows * p.channels / 8 >= kThreadsWanted && launch<Io, 8>(p, stream)) return;
+    if (launch<Io, 8>(p, stream)) return;
   }
   if (launch<Io, 4>(p, stream) || launch<Io, 2>(p, stream)) return;
   launch<Io, 1>(p, stream);

@@ -7,9 +7,6 @@
 
 namespace trecvit::kernels {
 
-// Threads of a block, in both directions.
-inline constexpr int kRgLruThreads = 128;
-
 struct DecayedState {
   float a, u;  // u = 1 - a^2
 };
@@ -34,7 +31,8 @@ __device__ __forceinline__ DecayedState decayed(float log_a) {
 // The parameters of a thread's V channels.
 template <int V>
 struct ChannelParameters {
-  float input_bias[V], a_bias[V], decay[V];  // decay = -8 softplus(a_param)
+  float input_bias[V], a_bias[V];  // times -log2(e), for logistic2
+  float decay[V];                  // -8 softplus(a_param)
 
   template <class Io>
   __device__ __forceinline__ ChannelParameters(const RgLruInputs<Io>& p, std::int64_t channel) {
@@ -42,8 +40,18 @@ struct ChannelParameters {
     load_wide(p.a_bias + channel, a_bias);
     load_wide(p.a_param + channel, decay);
 #pragma unroll
-    for (int k = 0; k < V; ++k) decay[k] = -8.0f * softplus(decay[k]);
+    for (int k = 0; k < V; ++k) {
+      input_bias[k] *= -kLog2E;
+      a_bias[k] *= -kLog2E;
+      decay[k] = -8.0f * softplus(decay[k]);
+    }
   }
+
+  // The gates of channel k.
+  __device__ __forceinline__ float i(int k, float logit) const {
+    return logistic2(fmaf(logit, -kLog2E, input_bias[k]));
+  }
+  __device__ __forceinline__ float r(int k, float logit) const { return logistic2(fmaf(logit, -kLog2E, a_bias[k])); }
 };
 
 // The frames of one tile: 16 bytes of every tensor to a thread, or in chains what `chain_bytes` says.

@@ -9,31 +9,36 @@ namespace trecvit::kernels {
 namespace {
 
 constexpr int kKinds = 3;  // input_bias, a_bias, a_param
+constexpr int kThreads = kLanes * kBlockRows;
+constexpr int kStages = 3;
 constexpr int kChainBytes = 32;
 enum Tensor { kX, kInputLogits, kALogits, kBefore, kDout, kY };  // kBefore: h of the frame before
 
 // Frames are counted from the last: step s is frame T - 1 - s.
 template <class Io, int V, bool kGated, bool kChained>
-__global__ __launch_bounds__(kRgLruThreads) void backward(const RgLruBackward<Io> p, float* chain) {
+__global__ __launch_bounds__(kThreads) void backward(const RgLruBackward<Io> p, float* chain) {
   constexpr int kFrames = tile_frames<Io, V>(kChained, kChainBytes);
-  using Ring = TileRing<Io, V, kGated ? 6 : 5, kFrames, kChained ? 1 : 3, kRgLruThreads>;
+  using Ring = TileRing<Io, V, kGated ? 6 : 5, kFrames, kChained ? 1 : kStages, kThreads>;
   __shared__ typename Ring::Slots slots;
   Ring ring(slots, threadIdx.y * kLanes + threadIdx.x);
 
   const std::int64_t across = ceil_div(p.channels, kLanes * V), down = ceil_div(p.rows, kBlockRows);
-  std::int64_t block = blockIdx.x, begin = 0, end = p.frames;
+  const int frames = p.frames;
+  std::int64_t block = blockIdx.x;
+  int begin = 0, end = frames;
   if constexpr (kChained) {
-    const std::int64_t ticket = draw_ticket(chain);
-    block = ticket % (across * down), begin = ticket / (across * down) * kFrames;
-    end = min(begin + kFrames, end);
+    const unsigned ticket = draw_ticket(chain), blocks = across * down;
+    block = ticket % blocks, begin = ticket / blocks * kFrames;
+    end = min(begin + kFrames, frames);
   }
   const std::int64_t channel = (block % across * kLanes + threadIdx.x) * V;
   const std::int64_t row = block / across * kBlockRows + threadIdx.y;
   const std::int64_t cells = p.rows * p.channels, cell = row * p.channels + channel;
   float sums[kKinds][V] = {};
   if (row < p.rows && channel < p.channels) {
-    const auto fetch = [&](std::int64_t s) {
-      const std::int64_t t = p.frames - 1 - s, line = t * p.rows + row, at = line * p.channels + channel;
+    const auto fetch = [&](int s) {
+      const int t = frames - 1 - s;
+      const std::int64_t line = t * p.rows + row, at = line * p.channels + channel;
 #pragma unroll
       for (int f = 0; f < kFrames; ++f) {
         const bool present = s + f < end;
@@ -48,45 +53,45 @@ __global__ __launch_bounds__(kRgLruThreads) void backward(const RgLruBackward<Io
     };
     for (int n = 0; n < Ring::kAhead; ++n) fetch(begin + n * kFrames);
     Resets<kFrames> next_resets;
-    next_resets.load(p.reset, (p.frames - 1 - begin) * p.rows + row, -p.rows, end - begin);
+    next_resets.load(p.reset, std::int64_t{frames - 1 - begin} * p.rows + row, -p.rows, end - begin);
 
     const ChannelParameters<V> parameters(p, channel);
-    Pack<Io, V> after = load_pack<V>(p.h + (p.frames - 1 - begin) * cells + cell);  // h of the tile's first step
+    float after[V];  // h of the step at hand
+    widen_line(load_pack<V>(p.h + std::int64_t{frames - 1 - begin} * cells + cell), after);
     float carry[V] = {};
     if (begin == 0 && p.dh_last) load_wide(p.dh_last + cell, carry);
 
-    for (std::int64_t s = begin; s < end; s += kFrames) {
+    for (int s = begin; s < end; s += kFrames) {
       fetch(s + Ring::kAhead * kFrames);
-      const std::int64_t t = p.frames - 1 - s;
+      const int t = frames - 1 - s;
       const Resets<kFrames> resets = next_resets;
-      if (s + kFrames < end) next_resets.load(p.reset, (t - kFrames) * p.rows + row, -p.rows, end - s - kFrames);
+      if (s + kFrames < end)
+        next_resets.load(p.reset, std::int64_t{t - kFrames} * p.rows + row, -p.rows, end - s - kFrames);
       ring.next();
 
       float i[kFrames][V], r[kFrames][V], a[kFrames][V], u[kFrames][V], dh[kFrames][V];
 #pragma unroll
       for (int f = 0; f < kFrames; ++f) {
-        const auto input_logits = ring.line(kInputLogits, f), a_logits = ring.line(kALogits, f);
-        const auto dout = ring.line(kDout, f);
-        Pack<Io, V> y = {}, dy;
-        if constexpr (kGated) y = ring.line(kY, f);
+        float input_logits[V], a_logits[V], y[V], dy[V];
+        ring.read(kInputLogits, f, input_logits), ring.read(kALogits, f, a_logits), ring.read(kDout, f, dh[f]);
+        if constexpr (kGated) ring.read(kY, f, y);
 #pragma unroll
         for (int k = 0; k < V; ++k) {
-          i[f][k] = sigmoid_for<Io>(widen(input_logits.v[k]) + parameters.input_bias[k]);
-          r[f][k] = sigmoid(widen(a_logits.v[k]) + parameters.a_bias[k]);
+          i[f][k] = parameters.i(k, input_logits[k]);
+          r[f][k] = parameters.r(k, a_logits[k]);
           const DecayedState decay = decayed<Io>(parameters.decay[k] * r[f][k]);
           a[f][k] = resets.at[f] ? 0.0f : decay.a;
           u[f][k] = decay.u;
-          dh[f][k] = widen(dout.v[k]);
           if constexpr (kGated) {
-            const Gelu gate = gelu<Io>(widen(y.v[k]));
-            put(dh[f][k] * widen(after.v[k]) * gate.slope, dy.v[k]);
+            const Gelu gate = gelu(y[k]);
+            dy[k] = dh[f][k] * after[k] * gate.slope;
             dh[f][k] *= gate.value;
           }
         }
         if constexpr (kGated) {
-          if (s + f < end) store_pack(p.dy + ((t - f) * p.rows + row) * p.dy_stride + channel, dy);
+          if (s + f < end) store_line(dy, p.dy + (std::int64_t{t - f} * p.rows + row) * p.dy_stride + channel);
         }
-        after = ring.line(kBefore, f);
+        ring.read(kBefore, f, after);
       }
       if constexpr (kChained) {
         if (begin > 0) receive(chain + kMailHeader + (begin / kFrames - 1) * cells + cell, carry);
@@ -101,43 +106,40 @@ __global__ __launch_bounds__(kRgLruThreads) void backward(const RgLruBackward<Io
         if (t - f == 0) store_wide(carry, p.dh0 + cell);
       }
       if constexpr (kChained) {
-        if (end < p.frames) post(carry, chain + kMailHeader + begin / kFrames * cells + cell);
+        if (end < frames) post(carry, chain + kMailHeader + begin / kFrames * cells + cell);
       }
 #pragma unroll
       for (int f = 0; f < kFrames; ++f) {
-        const auto x = ring.line(kX, f), kept = ring.line(kBefore, f);
-        float before[V];
-#pragma unroll
-        for (int k = 0; k < V; ++k) before[k] = widen(kept.v[k]);
+        float x[V], before[V];
+        ring.read(kX, f, x), ring.read(kBefore, f, before);
         if (t - f == 0 && p.h0) load_wide(p.h0 + cell, before);
-        Pack<Io, V> dx, di_logits, da_logits;
+        float dx[V], di_logits[V], dr_logits[V];
 #pragma unroll
         for (int k = 0; k < V; ++k) {  // frames that are absent have x = before = 0 and add nothing
-          const float input = i[f][k] * widen(x.v[k]);
+          const float input = i[f][k] * x[k];
           const float dhm = resets.at[f] ? dh[f][k] : dh[f][k] * sqrt_fast(u[f][k]);
           // 2.5e-7 = 1 / (4 * 1000^2) bounds the root's gradient.
-          const float slope = a[f][k] * (before[k] - a[f][k] * input * rsqrtf(fmaxf(u[f][k], 2.5e-7f)));
+          const float slope = a[f][k] * (before[k] - a[f][k] * input * rsqrt_fast(fmaxf(u[f][k], 2.5e-7f)));
           const float dr_scaled = resets.at[f] ? 0.0f : dh[f][k] * slope * r[f][k];
-          const float di_logit = dhm * input * (1.0f - i[f][k]);
-          const float dr_logit = dr_scaled * parameters.decay[k] * (1.0f - r[f][k]);
-          put(dhm * i[f][k], dx.v[k]);
-          put(di_logit, di_logits.v[k]);
-          put(dr_logit, da_logits.v[k]);
-          sums[0][k] += di_logit;
-          sums[1][k] += dr_logit;
+          const float di = dhm * input;
+          di_logits[k] = fmaf(-di, i[f][k], di);
+          dr_logits[k] = dr_scaled * fmaf(-parameters.decay[k], r[f][k], parameters.decay[k]);
+          dx[k] = dhm * i[f][k];
+          sums[0][k] += di_logits[k];
+          sums[1][k] += dr_logits[k];
           sums[2][k] += dr_scaled;
         }
         if (s + f >= end) break;
-        const std::int64_t at = (t - f) * cells + cell;
-        store_pack(p.dx + at, dx);
-        store_pack(p.dinput_logits + at, di_logits);
-        store_pack(p.da_logits + at, da_logits);
+        const std::int64_t at = std::int64_t{t - f} * cells + cell;
+        store_line(dx, p.dx + at);
+        store_line(di_logits, p.dinput_logits + at);
+        store_line(dr_logits, p.da_logits + at);
       }
     }
     float a_param[V];
     load_wide(p.a_param + channel, a_param);
 #pragma unroll
-    for (int k = 0; k < V; ++k) sums[2][k] *= -8.0f * sigmoid(a_param[k]);
+    for (int k = 0; k < V; ++k) sums[2][k] *= -8.0f * logistic2(a_param[k] * -kLog2E);
   }
   const std::int64_t slot = begin / kFrames * down + block / across;
   write_block_partials<V, kKinds>(sums, p.partials, slot, p.channels, channel);

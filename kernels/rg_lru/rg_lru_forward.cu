@@ -7,28 +7,32 @@
 namespace trecvit::kernels {
 namespace {
 
+constexpr int kThreads = 64;
+constexpr int kStages = 6;
 constexpr int kChainBytes = 64;
 enum Tensor { kX, kInputLogits, kALogits, kY };
 
 template <class Io, int V, bool kGated, bool kChained>
-__global__ __launch_bounds__(kRgLruThreads) void forward(const RgLruForward<Io> p) {
+__global__ __launch_bounds__(kThreads) void forward(const RgLruForward<Io> p) {
   constexpr int kFrames = tile_frames<Io, V>(kChained, kChainBytes);
-  using Ring = TileRing<Io, V, kGated ? 4 : 3, kFrames, kChained ? 1 : 4, kRgLruThreads>;
+  using Ring = TileRing<Io, V, kGated ? 4 : 3, kFrames, kChained ? 1 : kStages, kThreads>;
   __shared__ typename Ring::Slots slots;
   Ring ring(slots, threadIdx.x);
 
-  std::int64_t block = blockIdx.x, begin = 0, end = p.frames;
+  const int frames = p.frames;
+  std::int64_t block = blockIdx.x;
+  int begin = 0, end = frames;
   if constexpr (kChained) {
-    const std::int64_t ticket = draw_ticket(p.scratch), blocks = gridDim.x / ceil_div(p.frames, kFrames);
+    const unsigned ticket = draw_ticket(p.scratch), blocks = gridDim.x / ceil_div(frames, kFrames);
     block = ticket % blocks, begin = ticket / blocks * kFrames;
-    end = min(begin + kFrames, end);
+    end = min(begin + kFrames, frames);
   }
-  const std::int64_t across = p.channels / V, vector = block * kRgLruThreads + threadIdx.x;
+  const std::int64_t across = p.channels / V, vector = block * kThreads + threadIdx.x;
   if (vector >= p.rows * across) return;
   const std::int64_t row = vector / across, channel = vector % across * V;
   const std::int64_t cells = p.rows * p.channels, cell = row * p.channels + channel;
 
-  const auto fetch = [&](std::int64_t t) {
+  const auto fetch = [&](int t) {
     const std::int64_t line = t * p.rows + row, at = line * p.channels + channel;
 #pragma unroll
     for (int f = 0; f < kFrames; ++f) {
@@ -42,30 +46,29 @@ __global__ __launch_bounds__(kRgLruThreads) void forward(const RgLruForward<Io> 
   };
   for (int n = 0; n < Ring::kAhead; ++n) fetch(begin + n * kFrames);
   Resets<kFrames> next_resets;
-  next_resets.load(p.reset, begin * p.rows + row, p.rows, end - begin);
+  next_resets.load(p.reset, std::int64_t{begin} * p.rows + row, p.rows, end - begin);
 
   const ChannelParameters<V> parameters(p, channel);
   float h[V] = {};
   if (begin == 0 && p.h0) load_wide(p.h0 + cell, h);
 
-  for (std::int64_t t = begin; t < end; t += kFrames) {
+  for (int t = begin; t < end; t += kFrames) {
     fetch(t + Ring::kAhead * kFrames);
     const Resets<kFrames> resets = next_resets;
     if (t + kFrames < end) {
-      next_resets.load(p.reset, (t + kFrames) * p.rows + row, p.rows, end - t - kFrames);
+      next_resets.load(p.reset, std::int64_t{t + kFrames} * p.rows + row, p.rows, end - t - kFrames);
     }
     ring.next();
 
     float a[kFrames][V], states[kFrames][V];  // states: first what each frame adds to a h
 #pragma unroll
     for (int f = 0; f < kFrames; ++f) {
-      const auto x = ring.line(kX, f), input_logits = ring.line(kInputLogits, f), a_logits = ring.line(kALogits, f);
+      float x[V], input_logits[V], a_logits[V];
+      ring.read(kX, f, x), ring.read(kInputLogits, f, input_logits), ring.read(kALogits, f, a_logits);
 #pragma unroll
       for (int k = 0; k < V; ++k) {
-        const float i = sigmoid_for<Io>(widen(input_logits.v[k]) + parameters.input_bias[k]);
-        const float r = sigmoid(widen(a_logits.v[k]) + parameters.a_bias[k]);
-        const DecayedState decay = decayed<Io>(parameters.decay[k] * r);
-        const float input = i * widen(x.v[k]);
+        const DecayedState decay = decayed<Io>(parameters.decay[k] * parameters.r(k, a_logits[k]));
+        const float input = parameters.i(k, input_logits[k]) * x[k];
         a[f][k] = decay.a;
         states[f][k] = resets.at[f] ? input : sqrt_fast(decay.u) * input;
       }
@@ -80,42 +83,37 @@ __global__ __launch_bounds__(kRgLruThreads) void forward(const RgLruForward<Io> 
         if (!resets.at[f]) states[f][k] = fmaf(a[f][k], h[k], states[f][k]);  // a reset forgets even a NaN
         h[k] = states[f][k];
       }
-      if (t + f + 1 == p.frames) store_wide(h, p.h_last + cell);
+      if (t + f + 1 == frames) store_wide(h, p.h_last + cell);
     }
     if constexpr (kChained) {
-      if (end < p.frames) post(h, p.scratch + kMailHeader + begin / kFrames * cells + cell);
+      if (end < frames) post(h, p.scratch + kMailHeader + begin / kFrames * cells + cell);
     }
 #pragma unroll
     for (int f = 0; f < kFrames; ++f) {
       if (t + f >= end) break;
-      Pack<Io, V> out, keep;
-      Pack<Io, V> y = {};
-      if constexpr (kGated) y = ring.line(kY, f);
+      float y[V], out[V];
+      if constexpr (kGated) ring.read(kY, f, y);
 #pragma unroll
-      for (int k = 0; k < V; ++k) {
-        const float gate = kGated ? gelu<Io>(widen(y.v[k])).value : 1.0f;
-        put(states[f][k] * gate, out.v[k]);
-        put(states[f][k], keep.v[k]);
-      }
-      const std::int64_t at = (t + f) * cells + cell;
-      store_pack(p.out + at, out);
-      if (p.h) store_pack(p.h + at, keep);
+      for (int k = 0; k < V; ++k) out[k] = kGated ? states[f][k] * gelu(y[k]).value : states[f][k];
+      const std::int64_t at = std::int64_t{t + f} * cells + cell;
+      store_line(out, p.out + at);
+      if (p.h) store_line(states[f], p.h + at);
     }
   }
 }
 
 template <class Io, int V, bool kGated>
 void launch(const RgLruForward<Io>& p, bool chained, cudaStream_t stream) {
-  const auto blocks = static_cast<unsigned>(ceil_div(p.rows * p.channels / V, kRgLruThreads));
+  const auto blocks = static_cast<unsigned>(ceil_div(p.rows * p.channels / V, kThreads));
   if constexpr (V <= kRgLruChainVector) {
     if (chained) {
       const std::int64_t tiles = ceil_div(p.frames, tile_frames<Io, V>(true, kChainBytes));
       clear_mail(p.scratch, tiles, p.rows * p.channels, stream);
-      forward<Io, V, kGated, true><<<static_cast<unsigned>(blocks * tiles), kRgLruThreads, 0, stream>>>(p);
+      forward<Io, V, kGated, true><<<static_cast<unsigned>(blocks * tiles), kThreads, 0, stream>>>(p);
       return check_launch("rg_lru forward, chained");
     }
   }
-  forward<Io, V, kGated, false><<<blocks, kRgLruThreads, 0, stream>>>(p);
+  forward<Io, V, kGated, false><<<blocks, kThreads, 0, stream>>>(p);
   check_launch("rg_lru forward");
 }
 
