@@ -26,7 +26,4 @@ bool vector_fits(const Io* pointer, std::int64_t stride, int vector) {
   return reinterpret_cast<std::uintptr_t>(pointer) % (sizeof(Io) * vector) == 0 && stride % vector == 0;
 }
 
-// Threads from which an H100 has enough loads in flight; fewer are spread thinner (fewer channels each).
-inline constexpr std::int64_t kThreadsWanted = 64 * 1024;
-
 }  // namespace trecvit::kernels

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kKinds = kConvWidth + 1;  // four weights and the bias
 constexpr int kThreads = kLanes * kBlockRows;
-constexpr int kFrames = 4;  // of a tile
-constexpr int kHistory = kConvState;
+constexpr int kFrames = 4;            // of a tile
+constexpr int kHistory = kConvState;  // an int, as frames are
 
 // The last frames of the window become its first.
 template <int V>
@@ -123,8 +123,9 @@ __global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<
       const int t = begin + n - kHistory;
       Pack<Io, V> input = {}, gradient = {};
       if (t < frames) input = load_input<V>(p, t, row, channel);
-      if (t >= 0 && t < frames)
+      if (t >= 0 && t < frames) {
         gradient = load_pack<V>(p.dout + (std::int64_t{t} * p.rows + row) * p.channels + channel);
+      }
       widen_line(input, z[kFrames + n]);
       widen_line(gradient, dout[kFrames + n]);
     }

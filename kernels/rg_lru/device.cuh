@@ -1,4 +1,4 @@
-// What the RG-LRU's directions share on the device: gates, and the chain that carries a state from chunk to chunk.
+// What the RG-LRU's directions share on the device: gates, and the chain that carries a state from tile to tile.
 #pragma once
 
 #include "kernels/device.cuh"
@@ -60,7 +60,8 @@ constexpr int tile_frames(bool chained, int chain_bytes) {
   return (chained ? chain_bytes : 16) / static_cast<int>(V * sizeof(Io));
 }
 
-// Whether each frame of a tile is a reset. Read one tile ahead, as the tile's lines are.
+// Whether each frame of a tile is a reset. Read one tile ahead: further ahead, through the ring, was slower at 197
+// rows, where blocks then drift apart.
 template <int kFrames>
 struct Resets {
   std::uint8_t at[kFrames] = {};

@@ -10,8 +10,8 @@ namespace {
 
 constexpr int kKinds = 3;  // input_bias, a_bias, a_param
 constexpr int kThreads = kLanes * kBlockRows;
-constexpr int kStages = 3;
-constexpr int kChainBytes = 32;
+constexpr int kStages = 3;                                       // of the ring
+constexpr int kChainBytes = 32;                                  // of each tensor to a thread of a chain
 enum Tensor { kX, kInputLogits, kALogits, kBefore, kDout, kY };  // kBefore: h of the frame before
 
 // Frames are counted from the last: step s is frame T - 1 - s.
@@ -65,8 +65,9 @@ __global__ __launch_bounds__(kThreads) void backward(const RgLruBackward<Io> p, 
       fetch(s + Ring::kAhead * kFrames);
       const int t = frames - 1 - s;
       const Resets<kFrames> resets = next_resets;
-      if (s + kFrames < end)
+      if (s + kFrames < end) {
         next_resets.load(p.reset, std::int64_t{t - kFrames} * p.rows + row, -p.rows, end - s - kFrames);
+      }
       ring.next();
 
       float i[kFrames][V], r[kFrames][V], a[kFrames][V], u[kFrames][V], dh[kFrames][V];
@@ -195,7 +196,8 @@ std::int64_t rg_lru_backward_partials_cuda(const RgLruBackward<Io>& p, const RgL
 
 template <class Io>
 RgLruPlan rg_lru_backward_plan_cuda(const RgLruBackward<Io>& p) {
-  return rg_lru_plan(p, sizeof(Io) == 2 && fits<Io, 8>(p) ? 8 : fits<Io, 4>(p) ? 4 : fits<Io, 2>(p) ? 2 : 1);
+  constexpr std::int64_t kFew = 16 * 1024;
+  return rg_lru_plan(p, sizeof(Io) == 2 && fits<Io, 8>(p) ? 8 : fits<Io, 4>(p) ? 4 : fits<Io, 2>(p) ? 2 : 1, kFew);
 }
 
 template <class Io>

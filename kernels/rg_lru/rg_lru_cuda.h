@@ -18,14 +18,15 @@ struct RgLruPlan {
 };
 inline constexpr int kRgLruChainVector = 2;
 
-// The one rule, from sizes alone: the widest vectors that still give threads enough, then a chain.
+// The one rule, from sizes alone: the widest vectors that still give threads enough; a chain for long sequences of
+// fewer than `few` cells (rows * channels), where no vectors do.
 template <class Io>
-RgLruPlan rg_lru_plan(const RgLruInputs<Io>& p, int widest) {
-  constexpr std::int64_t kWanted = 64 * 1024, kFew = 15 * 1024, kLong = 256;
+RgLruPlan rg_lru_plan(const RgLruInputs<Io>& p, int widest, std::int64_t few) {
+  constexpr std::int64_t kEnough = 24 * 1024, kLong = 256;
   const std::int64_t cells = p.rows * p.channels;
-  if (cells / 2 < kFew && p.frames >= kLong) return {std::min(widest, kRgLruChainVector), /*chained=*/true};
+  if (cells < few && p.frames >= kLong) return {std::min(widest, kRgLruChainVector), /*chained=*/true};
   int vector = widest;
-  while (vector > 2 && cells / vector < kWanted) vector /= 2;
+  while (vector > 2 && cells / vector < kEnough) vector /= 2;
   return {vector, /*chained=*/false};
 }
 

@@ -8,8 +8,8 @@ namespace trecvit::kernels {
 namespace {
 
 constexpr int kThreads = 64;
-constexpr int kStages = 6;
-constexpr int kChainBytes = 64;
+constexpr int kStages = 6;       // of the ring
+constexpr int kChainBytes = 64;  // of each tensor to a thread of a chain
 enum Tensor { kX, kInputLogits, kALogits, kY };
 
 template <class Io, int V, bool kGated, bool kChained>
@@ -88,15 +88,19 @@ __global__ __launch_bounds__(kThreads) void forward(const RgLruForward<Io> p) {
     if constexpr (kChained) {
       if (end < frames) post(h, p.scratch + kMailHeader + begin / kFrames * cells + cell);
     }
+    float out[kFrames][V];
+#pragma unroll
+    for (int f = 0; f < kFrames; ++f) {
+      float y[V];
+      if constexpr (kGated) ring.read(kY, f, y);
+#pragma unroll
+      for (int k = 0; k < V; ++k) out[f][k] = kGated ? states[f][k] * gelu(y[k]).value : states[f][k];
+    }
 #pragma unroll
     for (int f = 0; f < kFrames; ++f) {
       if (t + f >= end) break;
-      float y[V], out[V];
-      if constexpr (kGated) ring.read(kY, f, y);
-#pragma unroll
-      for (int k = 0; k < V; ++k) out[k] = kGated ? states[f][k] * gelu(y[k]).value : states[f][k];
       const std::int64_t at = std::int64_t{t + f} * cells + cell;
-      store_line(out, p.out + at);
+      store_line(out[f], p.out + at);
       if (p.h) store_line(states[f], p.h + at);
     }
   }
@@ -142,7 +146,8 @@ std::int64_t rg_lru_forward_scratch_cuda(const RgLruForward<Io>& p, const RgLruP
 
 template <class Io>
 RgLruPlan rg_lru_forward_plan_cuda(const RgLruForward<Io>& p) {
-  return rg_lru_plan(p, sizeof(Io) == 2 && fits<Io, 8>(p) ? 8 : fits<Io, 4>(p) ? 4 : fits<Io, 2>(p) ? 2 : 1);
+  constexpr std::int64_t kFew = 128 * 1024;
+  return rg_lru_plan(p, sizeof(Io) == 2 && fits<Io, 8>(p) ? 8 : fits<Io, 4>(p) ? 4 : fits<Io, 2>(p) ? 2 : 1, kFew);
 }
 
 template <class Io>
