@@ -18,6 +18,24 @@ inline void check_launch(const char* kernel) {
   }
 }
 
+// Lets a kernel have this much dynamic shared memory; more than 48 KB must be asked for.
+template <class... Arguments>
+void allow_shared_memory(void (*kernel)(Arguments...), int bytes) {
+  const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  if (status != cudaSuccess) {
+    throw Error("a CUDA kernel cannot have ", bytes, " bytes of shared memory: ", cudaGetErrorString(status));
+  }
+}
+
+// Of the current device.
+inline int multiprocessors() {
+  int device = 0, count = 0;
+  cudaError_t status = cudaGetDevice(&device);
+  if (status == cudaSuccess) status = cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device);
+  if (status != cudaSuccess) throw Error("no CUDA device to launch on: ", cudaGetErrorString(status));
+  return count;
+}
+
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Whether kernels may read `vector` elements at once from this address, rows being `stride` elements apart.

@@ -1,15 +1,15 @@
 #include "nn/attention.h"
 
+#include "ops/spatial_attention.h"
+
 namespace trecvit::nn {
 
 Tensor Attention::operator()(const Tensor& x) const {
   const auto dtype = x.scalar_type();
   const std::int64_t frames = x.size(0), tokens = x.size(1), width = x.size(2);
   const Tensor packed = at::addmm(qkv_bias->in(dtype), x.reshape({-1, width}), qkv_kernel->in(dtype))
-                            .view({frames, tokens, 3, heads, width / heads})
-                            .permute({2, 0, 3, 1, 4});  // [3, frames, H, N, D]
-  const Tensor mixed = at::scaled_dot_product_attention(packed[0], packed[1], packed[2]);
-  const Tensor rows = mixed.transpose(1, 2).reshape({-1, width});
+                            .view({frames, tokens, 3, heads, width / heads});
+  const Tensor rows = ops::spatial_attention(packed).view({-1, width});
   return at::addmm(out_bias->in(dtype), rows, out_kernel->in(dtype).view({width, width})).view(x.sizes());
 }
 

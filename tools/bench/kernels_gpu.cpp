@@ -1,15 +1,10 @@
 // Temporal kernels on the GPU against the bandwidth of a plain copy in the same run; bf16, medians of CUDA events.
 // Prints what the plan chooses; with --all every way it could have chosen, the chosen one marked with *.
-#include <cuda_runtime.h>
-
-#include <algorithm>
 #include <cstdio>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "core/error.h"
-#include "core/rng.h"
+#include "gpu_bench.h"
 #include "kernels/causal_conv1d/causal_conv1d_cuda.h"
 #include "kernels/rg_lru/rg_lru_cuda.h"
 
@@ -17,58 +12,6 @@ namespace {
 
 using namespace trecvit;
 using namespace trecvit::kernels;
-
-void succeed(cudaError_t status) {
-  if (status != cudaSuccess) throw Error("CUDA: ", cudaGetErrorString(status));
-}
-
-// One allocation, handed out piece by piece and reused by every case; filled with normal bf16 numbers.
-class Pool {
- public:
-  Pool() {
-    std::size_t available = 0, total = 0;
-    succeed(cudaMemGetInfo(&available, &total));
-    size_ = available / 100 * 92;
-    succeed(cudaMalloc(&base_, size_));
-    Rng rng(1);
-    std::vector<Bf16> numbers(1 << 22);
-    for (Bf16& number : numbers) narrow(static_cast<float>(rng.normal()), number);
-    std::size_t filled = numbers.size() * sizeof(Bf16);
-    succeed(cudaMemcpy(base_, numbers.data(), filled, cudaMemcpyHostToDevice));
-    for (; filled < size_; filled *= 2) {
-      succeed(cudaMemcpy(base_ + filled, base_, std::min(filled, size_ - filled), cudaMemcpyDeviceToDevice));
-    }
-  }
-  void rewind() { used_ = 0; }
-  template <class T>
-  T* take(std::int64_t count) {
-    T* result = reinterpret_cast<T*>(base_ + used_);
-    used_ += (count * sizeof(T) + 255) / 256 * 256;
-    if (used_ > size_) throw Error("a case needs more GPU memory than there is");
-    return result;
-  }
-
- private:
-  char* base_ = nullptr;
-  std::size_t size_ = 0, used_ = 0;
-};
-
-double median_us(const std::function<void()>& work) {
-  cudaEvent_t begin, end;
-  succeed(cudaEventCreate(&begin));
-  succeed(cudaEventCreate(&end));
-  for (int warm = 0; warm < 3; ++warm) work();
-  std::vector<float> times(11);
-  for (float& time : times) {
-    succeed(cudaEventRecord(begin));
-    work();
-    succeed(cudaEventRecord(end));
-    succeed(cudaEventSynchronize(end));
-    succeed(cudaEventElapsedTime(&time, begin, end));
-  }
-  std::nth_element(times.begin(), times.begin() + 5, times.end());
-  return times[5] * 1e3;
-}
 
 double copy_bandwidth = 1;  // bytes read and written per us
 
@@ -156,12 +99,7 @@ void bench_conv(Pool& pool, std::int64_t rows, std::int64_t channels, std::int64
 
 void run(bool all_plans) {
   Pool pool;
-  constexpr std::int64_t kCopied = std::int64_t{1} << 30;
-  char* from = pool.take<char>(kCopied);
-  char* to = pool.take<char>(kCopied);
-  const double us = median_us([&] { succeed(cudaMemcpyAsync(to, from, kCopied, cudaMemcpyDeviceToDevice)); });
-  copy_bandwidth = 2.0 * kCopied / us;
-  std::printf("copy of 1 GiB: %.0f GB/s read and written\n", copy_bandwidth * 1e-3);
+  copy_bandwidth = measure_copy(pool);
   std::printf("%-14s %6s %6s\n", "kernel", "rows", "T");
   constexpr std::int64_t kChannels = 1536;
   struct Size {

@@ -1,0 +1,151 @@
+// Spatial attention forward. A block has all keys and values of one (frame, head) in shared memory; a warp takes 16
+// queries at a time and keeps their whole rows of S in registers, so that the softmax is a plain one.
+#include <algorithm>
+
+#include "kernels/launch.h"
+#include "kernels/spatial_attention/device.cuh"
+#include "kernels/spatial_attention/spatial_attention_cuda.h"
+
+namespace trecvit::kernels {
+namespace {
+
+// Keys fill at most kGroups groups of 8 and more than kFull.
+template <int D, int kGroups, int kFull, int kWarps, int kBlocks>
+__global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const SpatialAttentionForward<Bf16> p) {
+  extern __shared__ __align__(128) unsigned char shared[];
+  constexpr int kTiles = (kGroups + 1) / 2, kBytes = Tile<D>::kBytes;
+  const int tokens = static_cast<int>(p.tokens), warps = blockDim.x / kWarpLanes, warp = warp_index();
+  const std::uint32_t keys = shared_address(shared), values = keys + kTiles * kBytes;
+  const std::uint32_t queries = values + (kTiles + warp) * kBytes;  // the warp's own
+  const unsigned heads = static_cast<unsigned>(p.heads), head = blockIdx.x % heads;
+  const std::int64_t frame = blockIdx.x / heads;
+  const int width = static_cast<int>(heads) * D, stride = 3 * width;
+  const Bf16* q = p.qkv + frame * tokens * stride + head * D;
+
+  int row = (blockIdx.y * warps + warp) * kTileRows;
+  copy_tile<D>(queries, q, stride, row, tokens);
+  for (int t = warp; t < kTiles; t += warps) copy_tile<D>(keys + t * kBytes, q + width, stride, t * kTileRows, tokens);
+  commit_copies();
+  for (int t = warp; t < kTiles; t += warps) {
+    copy_tile<D>(values + t * kBytes, q + 2 * width, stride, t * kTileRows, tokens);
+  }
+  commit_copies();
+  wait_for_copies</*kLater=*/1>();
+  __syncthreads();
+  bool first = true;
+  do {  // once even where there are no queries left, for the barrier
+    // S = q k^T, not yet scaled.
+    float s[2 * kTiles][4] = {};
+#pragma unroll
+    for (int k = 0; k < D / 16; ++k) {
+      const Fragment a = load_matrices(at_columns(lane_address<D>(queries), k));
+      const std::uint32_t column = at_columns(lane_address_b<D>(keys), k);
+#pragma unroll
+      for (int t = 0; t < kTiles; ++t) {
+        const Fragment b = load_matrices(column + t * kBytes);
+        multiply(s[2 * t], a, b.v[0], b.v[1], /*first=*/k == 0);
+        if (2 * t + 1 < kGroups) multiply(s[2 * t + 1], a, b.v[2], b.v[3], /*first=*/k == 0);
+      }
+    }
+    __syncwarp();
+    const int next = row + gridDim.y * warps * kTileRows;
+    if (next < tokens) copy_tile<D>(queries, q, stride, next, tokens);
+    commit_copies();
+
+#pragma unroll
+    for (int j = kFull; j < kGroups; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        if (8 * j + 2 * (lane_index() % 4) + e % 2 >= tokens) s[j][e] = -INFINITY;
+      }
+    }
+    // Of the lane's two rows: the largest logit in powers of two, and the sum of exp(logit - largest).
+    float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {};
+#pragma unroll
+    for (int j = 0; j < kGroups; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) largest[e / 2] = fmaxf(largest[e / 2], s[j][e]);
+    }
+#pragma unroll
+    for (int half = 0; half < 2; ++half) largest[half] = kLogitScale2<D> * quad_max(largest[half]);
+
+    if (first) {
+      wait_for_copies</*kLater=*/1>();
+      __syncthreads();
+      first = false;
+    }
+    // Exponentials and their product with v, tile by tile, so that both kinds of unit are busy.
+    float sums[D / 8][4];
+#pragma unroll
+    for (int t = 0; t < kTiles; ++t) {
+#pragma unroll
+      for (int j = 2 * t; j < 2 * t + 2 && j < kGroups; ++j) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e) {
+          s[j][e] = exp2_fast(s[j][e] * kLogitScale2<D> - largest[e / 2]);
+          sum[e / 2] += s[j][e];
+        }
+      }
+      const Fragment a = pack_a(s + 2 * t);
+#pragma unroll
+      for (int k = 0; k < D / 16; ++k) {
+        const Fragment b = load_transposed(at_columns(lane_address<D>(values), k) + t * kBytes);
+        multiply(sums + 2 * k, a, b, /*first=*/t == 0);
+      }
+    }
+#pragma unroll
+    for (int half = 0; half < 2; ++half) sum[half] = quad_sum(sum[half]);
+    store_tile<D>(sums, {reciprocal(sum[0]), reciprocal(sum[1])}, p.out + (frame * tokens + row) * width + head * D,
+                  width, tokens - row);
+    if (p.lse && lane_index() % 4 == 0) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const int query = row + lane_index() / 4 + 8 * half;
+        const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * tokens + query;
+        if (query < tokens) p.lse[at] = (largest[half] + __log2f(sum[half])) * (1.0f / kLog2E);
+      }
+    }
+    wait_for_copies</*kLater=*/0>();
+    __syncwarp();
+    row = next;
+  } while (row < tokens);
+}
+
+template <int D, int kGroups, int kFull>
+void launch(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
+  // Blocks to a multiprocessor: as many as have registers for S (4 to a group and lane) and 64 more.
+  constexpr int kWarps = 4, kThreads = kWarps * kWarpLanes, kBlocks = 65536 / ((4 * kGroups + 64) * kThreads);
+  constexpr int kShared = ((kGroups + 1) / 2 * 2 + kWarps) * Tile<D>::kBytes;
+  const auto kernel = forward<D, kGroups, kFull, kWarps, kBlocks>;
+  allow_shared_memory(kernel, kShared);
+  // Where there are few frames, several blocks share the queries of one.
+  const std::int64_t tiles = ceil_div(p.tokens, kTileRows), warps = std::min<std::int64_t>(kWarps, tiles);
+  const std::int64_t items = p.frames * p.heads, room = kBlocks * multiprocessors() / items;
+  const std::int64_t shares = std::clamp<std::int64_t>(room, 1, ceil_div(tiles, warps));
+  const dim3 grid(static_cast<unsigned>(items), static_cast<unsigned>(shares));
+  kernel<<<grid, static_cast<unsigned>(warps * kWarpLanes), kShared, stream>>>(p);
+  check_launch("spatial_attention forward");
+}
+
+template <int D>
+void launch(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
+  const std::int64_t groups = ceil_div(p.tokens, 8);
+  if (groups <= 4) return launch<D, 4, 0>(p, stream);
+  if (groups <= 9) return launch<D, 9, 4>(p, stream);
+  if (groups <= 13) return launch<D, 13, 9>(p, stream);
+  if (groups <= 17) return launch<D, 17, 13>(p, stream);
+  if (groups <= 21) return launch<D, 21, 17>(p, stream);
+  if (groups <= 25) return launch<D, 25, 21>(p, stream);
+  if (groups <= 29) return launch<D, 29, 25>(p, stream);
+  launch<D, 34, 29>(p, stream);
+}
+
+}  // namespace
+
+void spatial_attention_forward_cuda(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
+  ensure(spatial_attention_served_cuda(p.tokens, p.head_width), "spatial_attention: N ", p.tokens, ", D ",
+         p.head_width);
+  p.head_width == 64 ? launch<64>(p, stream) : launch<32>(p, stream);
+}
+
+}  // namespace trecvit::kernels
