@@ -1,8 +1,6 @@
 #include "model/state.h"
 
-#include <algorithm>
 #include <cstdio>
-#include <cstring>
 
 #include "core/error.h"
 #include "model/tensors.h"
@@ -33,7 +31,7 @@ void ModelState::reset(std::int64_t stream) {
       t.narrow(0, stream * rows, rows).zero_();
     }
   head_sum.select(0, stream).zero_();
-  frames[static_cast<std::size_t>(stream)] = 0;
+  frames.select(0, stream).zero_();
 }
 
 ModelState ModelState::clone() const {
@@ -41,7 +39,18 @@ ModelState ModelState::clone() const {
   for (auto& layer : copy.layers)
     for (auto& t : layer.tensors) t = t.clone();
   copy.head_sum = head_sum.clone();
+  copy.frames = frames.clone();
   return copy;
+}
+
+ModelState ModelState::first(std::int64_t count) const {
+  ensure(count >= 1 && count <= streams(), count, " streams of ", streams());
+  ModelState part = *this;
+  for (auto& layer : part.layers)
+    for (auto& t : layer.tensors) t = t.narrow(0, 0, t.size(0) / streams() * count);
+  part.head_sum = head_sum.narrow(0, 0, count);
+  part.frames = frames.narrow(0, 0, count);
+  return part;
 }
 
 NamedArrays ModelState::save() const {
@@ -50,7 +59,7 @@ NamedArrays ModelState::save() const {
     for (std::size_t k = 0; k < layers[i].tensors.size(); ++k)
       arrays[layer_name(i, k)] = to_array(layers[i].tensors[k]);
   arrays["head_sum"] = to_array(head_sum);
-  arrays["frames"] = to_array(at::tensor(frames, at::kLong));
+  arrays["frames"] = to_array(frames);
   return arrays;
 }
 
@@ -59,24 +68,19 @@ void ModelState::load(const NamedArrays& arrays) {
     const auto found = arrays.find(name);
     if (found == arrays.end()) throw Error("the saved state has no '", name, "'; it belongs to another model");
     if (found->second.shape != into.sizes().vec())
-      throw Error("'", name, "' of the saved state has the shape ", shape_text(found->second.shape), "; this model wants ",
-                  shape_text(into.sizes().vec()));
+      throw Error("'", name, "' of the saved state has the shape ", shape_text(found->second.shape),
+                  "; this model wants ", shape_text(into.sizes().vec()));
     into.copy_(to_tensor(found->second));
   };
   for (std::size_t i = 0; i < layers.size(); ++i)
     for (std::size_t k = 0; k < layers[i].tensors.size(); ++k) fill(layer_name(i, k), layers[i].tensors[k]);
   fill("head_sum", head_sum);
-  at::Tensor counts = at::empty({streams()}, at::kLong);
-  fill("frames", counts);
-  std::copy_n(counts.data_ptr<std::int64_t>(), frames.size(), frames.begin());
+  fill("frames", frames);
 }
 
 at::Tensor ModelState::fresh_rows() const {
-  if (std::none_of(frames.begin(), frames.end(), [](std::int64_t n) { return n == 0; })) return {};
-  at::Tensor fresh = at::empty({streams(), 1}, at::kBool);
-  for (std::size_t b = 0; b < frames.size(); ++b) fresh.data_ptr<bool>()[b] = frames[b] == 0;
   const std::int64_t rows = layers.front().tensors.front().size(0) / streams();
-  return fresh.expand({streams(), rows}).reshape({-1}).to(head_sum.device());
+  return frames.eq(0).unsqueeze(1).expand({streams(), rows}).reshape({-1});
 }
 
 }  // namespace trecvit

@@ -6,6 +6,18 @@ namespace trecvit {
 
 using at::Tensor;
 
+namespace {
+
+// Takes features [T, B, head_width] into the sums, frame by frame, so that chunks add in the order of single frames.
+// Only device work: a stream's step can be recorded.
+Tensor running_mean(const Tensor& features, ModelState& state) {
+  const at::NoGradGuard no_grad;
+  for (std::int64_t t = 0; t < features.size(0); ++t) state.head_sum.add_(features[t]);
+  return (state.head_sum / state.frames.unsqueeze(1)).to(at::kFloat);
+}
+
+}  // namespace
+
 TRecViT::TRecViT(nn::ParameterStore& store, const ModelConfig& config)
     : config_(config),
       store_(store),
@@ -29,37 +41,24 @@ TRecViT::TRecViT(nn::ParameterStore& store, const ModelConfig& config)
 Tensor TRecViT::encode(const Tensor& tokens, ModelState* state, nn::Trace* trace) const {
   const Tensor fresh = state ? state->fresh_rows() : Tensor();
   const Tensor encoded = blocks_(tokens, state ? &state->layers : nullptr, fresh, trace);
+  if (state) state->frames.add_(tokens.size(0));
   if (trace) trace->tokens = tokens, trace->encoded = encoded;
   return encoded;
 }
 
 TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::Trace* trace,
                                     const Tensor& dropout_mask) const {
-  ensure(video.size(2) == config_.image_height && video.size(3) == config_.image_width, "frames of ", video.size(2), "x",
-         video.size(3), " for a model of ", config_.image_height, "x", config_.image_width);
+  ensure(video.size(2) == config_.image_height && video.size(3) == config_.image_width, "frames of ", video.size(2),
+         "x", video.size(3), " for a model of ", config_.image_height, "x", config_.image_width);
   const Tensor patches = nn::to_patches(video, config_.patch, dtype_);
   const Tensor encoded = encode(tokenizer_.with_cls(tokenizer_.embed(patches)), state, trace);
   Output output;
   if (config_.classes > 0) {
     output.pre_logits = at::tanh(pre_logits_(encoded.select(2, 0)));
-    // The mean over frames is fp32; a stream keeps its sum.
     const Tensor features = output.pre_logits.to(at::kFloat);
-    Tensor mean;
-    if (state) {
-      const at::NoGradGuard no_grad;
-      for (std::int64_t t = 0; t < video.size(0); ++t) state->head_sum.add_(features[t]);
-      Tensor counts = at::empty({state->streams(), 1}, at::kFloat);
-      for (std::int64_t b = 0; b < state->streams(); ++b)
-        counts.data_ptr<float>()[b] = static_cast<float>(state->frames[static_cast<std::size_t>(b)] + video.size(0));
-      mean = state->head_sum / counts.to(features.device());
-    } else {
-      mean = features.mean(0);
-    }
-    if (dropout_mask.defined()) mean = mean * dropout_mask;
-    output.logits = cls_head_(mean.to(dtype_)).to(at::kFloat);
+    const Tensor mean = state ? running_mean(features, *state) : features.mean(0);
+    output.logits = cls_head_((dropout_mask.defined() ? mean * dropout_mask : mean).to(dtype_)).to(at::kFloat);
   }
-  if (state)
-    for (auto& n : state->frames) n += video.size(0);
   return output;
 }
 
@@ -70,8 +69,8 @@ ModelState TRecViT::make_state(std::int64_t streams) const {
   const at::Device device = store_.flat().device();
   for (const auto& block : blocks_.temporal)
     state.layers.push_back(block.mixer->make_state(streams * config_.tokens(), device, dtype_));
-  state.head_sum = at::zeros({streams, config_.head_width}, at::TensorOptions().dtype(at::kFloat).device(device));
-  state.frames.assign(static_cast<std::size_t>(streams), 0);
+  state.head_sum = at::zeros({streams, config_.head_width}, at::TensorOptions().dtype(at::kDouble).device(device));
+  state.frames = at::zeros({streams}, at::TensorOptions().dtype(at::kLong).device(device));
   return state;
 }
 

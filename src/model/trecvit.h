@@ -13,8 +13,8 @@ namespace trecvit {
 
 class TRecViT {
  public:
-  // `config` resolved and checked; classes = 0 leaves the head out. Parameters are declared in `store` under their official
-  // names; their values come from store.initialise() or a file.
+  // `config` resolved and checked; classes = 0 leaves the head out. Parameters are declared in `store` under their
+  // official names; their values come from store.initialise() or a file.
   TRecViT(nn::ParameterStore& store, const ModelConfig& config);
 
   struct Output {
@@ -24,7 +24,7 @@ class TRecViT {
 
   // One implementation of a frame, a chunk and a whole clip.
   // video [T, B, Hpx, Wpx, 3] uint8, or floats in [0, 1]; T >= 1. `state` null: clips begin and end here. Otherwise the
-  // streams go on from `state`, which then knows these frames too.
+  // streams go on from `state`, which then knows these frames too; no gradient may be recorded meanwhile.
   // dropout_mask: undefined, or [B, head_width] factors for the mean (training).
   Output operator()(const at::Tensor& video, ModelState* state = nullptr, nn::Trace* trace = nullptr,
                     const at::Tensor& dropout_mask = {}) const;
@@ -32,7 +32,7 @@ class TRecViT {
   // Logits [T, B, classes] of every frame by itself (no mean over time): what `stream` calls the frame's own answer.
   at::Tensor frame_logits(const at::Tensor& pre_logits) const;
 
-  // tokens [T, B, n, C] -> encoded, same shape.
+  // tokens [T, B, n, C] -> encoded, same shape. Counts the frames of `state`.
   at::Tensor encode(const at::Tensor& tokens, ModelState* state, nn::Trace* trace = nullptr) const;
 
   ModelState make_state(std::int64_t streams) const;

@@ -3,10 +3,22 @@
 #include <cstdio>
 
 namespace trecvit::nn {
+namespace {
 
-Tensor TemporalBlock::operator()(const Tensor& x, MixerState* state, const Tensor& fresh) const {
+// [T, rows] bool, true where rows begin; every mixer of a stack reads the same.
+Tensor beginnings(const Tensor& x, bool continued, const Tensor& fresh) {
+  const std::int64_t frames = x.size(0), rows = x.size(1) * x.size(2);
+  if (continued && frames == 1) return fresh.view({1, rows});
+  Tensor reset = at::zeros({frames, rows}, x.options().dtype(at::kBool));
+  continued ? reset.select(0, 0).copy_(fresh) : reset.select(0, 0).fill_(true);
+  return reset;
+}
+
+}  // namespace
+
+Tensor TemporalBlock::operator()(const Tensor& x, MixerState* state, const Tensor& reset) const {
   const Tensor rows = x.view({x.size(0), x.size(1) * x.size(2), x.size(3)});
-  return x + mixer->forward(norm(rows), state, fresh).view(x.sizes());
+  return x + mixer->forward(norm(rows), state, reset).view(x.sizes());
 }
 
 Tensor SpatialBlock::operator()(const Tensor& x) const {
@@ -16,8 +28,9 @@ Tensor SpatialBlock::operator()(const Tensor& x) const {
 }
 
 Tensor BlockStack::operator()(Tensor x, std::vector<MixerState>* states, const Tensor& fresh, Trace* trace) const {
+  const Tensor reset = beginnings(x, states != nullptr, fresh);
   for (std::size_t i = 0; i < temporal.size(); ++i) {
-    x = temporal[i](x, states ? &(*states)[i] : nullptr, fresh);
+    x = temporal[i](x, states ? &(*states)[i] : nullptr, reset);
     if (trace) trace->temporal.push_back(x);
     x = spatial[i](x);
     if (trace) trace->spatial.push_back(x);

@@ -14,8 +14,8 @@ struct TemporalBlock {
   RmsNorm norm;
   std::unique_ptr<TemporalMixer> mixer;
 
-  // x [T, B, N, C]; state and fresh as in TemporalMixer, rows = B*N.
-  Tensor operator()(const Tensor& x, MixerState* state, const Tensor& fresh) const;
+  // x [T, B, N, C]; state and reset as in TemporalMixer, rows = B*N.
+  Tensor operator()(const Tensor& x, MixerState* state, const Tensor& reset) const;
 };
 
 // x + attention(LayerNorm(x)), then x + mlp(LayerNorm(x)): every (t, b) by itself. "encoderblock_I".
@@ -41,7 +41,8 @@ struct BlockStack {
   std::vector<SpatialBlock> spatial;
   LayerNorm norm;
 
-  // states: null, or one per pair.
+  // states: null (clips begin here), or one per pair; then the rows go on, but for those where fresh [rows] (bool) is
+  // true.
   Tensor operator()(Tensor x, std::vector<MixerState>* states, const Tensor& fresh, Trace* trace = nullptr) const;
 };
 BlockStack make_block_stack(ParameterStore& store, const std::string& prefix, const BlockStackConfig& config);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/error.h"
 #include "ops/block_diagonal.h"
 #include "ops/causal_conv1d.h"
 #include "ops/rg_lru.h"
@@ -30,24 +31,20 @@ GatedLru::GatedLru(ParameterStore& store, const std::string& name, const GatedLr
                      zeros());
 }
 
-Tensor GatedLru::forward(const Tensor& u, MixerState* state, const Tensor& fresh) const {
+Tensor GatedLru::forward(const Tensor& u, MixerState* state, const Tensor& reset) const {
   const auto dtype = u.scalar_type();
   const std::int64_t frames = u.size(0), rows = u.size(1), width = u.size(2), r = lru_width_;
 
   const Tensor both = at::addmm(in_bias_->in(dtype), u.reshape({-1, width}), in_kernel_->in(dtype));
   const auto halves = both.view({frames, rows, 2 * r}).split(r, /*dim=*/-1);
 
-  const auto conv = ops::causal_conv1d(halves[0], conv_w_->value, conv_b_->value, state ? state->tensors[1] : Tensor());
-  const Tensor x = conv.out.view({-1, r});
-  const auto shape = conv.out.sizes();
+  ensure(!state || !at::GradMode::is_enabled(), "a state is overwritten where it lies, which no gradient survives");
+  const Tensor conv = state ? ops::causal_conv1d_step(halves[0], conv_w_->value, conv_b_->value, state->tensors[1])
+                            : ops::causal_conv1d(halves[0], conv_w_->value, conv_b_->value, /*state=*/{}).out;
+  const Tensor x = conv.view({-1, r});
+  const auto shape = conv.sizes();
 
-  // A row that begins has a = 0 and m = 1 at its first frame.
-  Tensor reset;
-  if (!state || fresh.defined()) {
-    reset = at::zeros({frames, rows}, u.options().dtype(at::kBool));
-    state ? reset.select(0, 0).copy_(fresh) : reset.select(0, 0).fill_(true);
-  }
-  const auto lru = ops::rg_lru({.x = conv.out,
+  const auto lru = ops::rg_lru({.x = conv,
                                 .input_logits = ops::block_diagonal(x, input_gate_w_->in(dtype)).view(shape),
                                 .a_logits = ops::block_diagonal(x, a_gate_w_->in(dtype)).view(shape),
                                 .y = halves[1],
@@ -55,12 +52,8 @@ Tensor GatedLru::forward(const Tensor& u, MixerState* state, const Tensor& fresh
                                 .a_bias = a_gate_b_->value.view({r}),
                                 .a_param = a_param_->value,
                                 .h0 = state ? state->tensors[0] : Tensor(),
-                                .reset = reset});
-  if (state) {
-    const at::NoGradGuard no_grad;
-    state->tensors[0].copy_(lru.h_last);
-    state->tensors[1].copy_(conv.state);
-  }
+                                .reset = reset,
+                                .h_last = state ? state->tensors[0] : Tensor()});
   return out_(lru.out);
 }
 

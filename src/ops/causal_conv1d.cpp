@@ -35,9 +35,12 @@ void fill_inputs(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor
   p.state = data<Io>(state);
 }
 
-CausalConv1dResult run_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& state) {
-  const CausalConv1dResult result{at::empty(x.sizes(), x.options()),
-                                  at::empty({x.size(1), kConvState, x.size(2)}, x.options())};
+std::vector<std::int64_t> state_shape(const Tensor& x) { return {x.size(1), kConvState, x.size(2)}; }
+
+// The new state goes to `state_out`, which may be `state`.
+CausalConv1dResult run_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& state,
+                               const Tensor& state_out) {
+  const CausalConv1dResult result{at::empty(x.sizes(), x.options()), state_out};
   with_element_type(x, [&]<class Io>(Io) {
     CausalConv1dForward<Io> p;
     fill_inputs(x, w, b, state, p);
@@ -109,7 +112,7 @@ class CausalConv1d : public torch::autograd::Function<CausalConv1d> {
     const Tensor state = given.value_or(Tensor());
     context->set_materialize_grads(false);
     context->save_for_backward({x, w, b, state});
-    const CausalConv1dResult result = run_forward(x, w, b, state);
+    const CausalConv1dResult result = run_forward(x, w, b, state, at::empty(state_shape(x), x.options()));
     return {result.out, result.state};
   }
 
@@ -122,18 +125,30 @@ class CausalConv1d : public torch::autograd::Function<CausalConv1d> {
   }
 };
 
+void check(const Tensor& x, const Tensor& w, const Tensor& b) {
+  check_time_major(kName, x);
+  const auto wide = wide_dtype(x.scalar_type());
+  check_beside(kName, "w", w, {kConvWidth, x.size(2)}, wide, x);
+  check_beside(kName, "b", b, {x.size(2)}, wide, x);
+}
+
 }  // namespace
 
 CausalConv1dResult causal_conv1d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& state) {
-  check_time_major(kName, x);
-  const auto dtype = x.scalar_type(), wide = wide_dtype(dtype);
-  check_beside(kName, "w", w, {kConvWidth, x.size(2)}, wide, x);
-  check_beside(kName, "b", b, {x.size(2)}, wide, x);
-  if (state.defined()) check_beside(kName, "state", state, {x.size(1), kConvState, x.size(2)}, dtype, x);
+  check(x, w, b);
+  if (state.defined()) check_beside(kName, "state", state, state_shape(x), x.scalar_type(), x);
   const Tensor lines = time_major(x).tensor, before = contiguous_or_undefined(state);
-  if (!gradient_wanted(x, w, b, state)) return run_forward(lines, w.contiguous(), b.contiguous(), before);
+  if (!gradient_wanted(x, w, b, state))
+    return run_forward(lines, w.contiguous(), b.contiguous(), before, at::empty(state_shape(x), x.options()));
   const auto results = CausalConv1d::apply(lines, w.contiguous(), b.contiguous(), optional(before));
   return {results[0], results[1]};
+}
+
+Tensor causal_conv1d_step(const Tensor& x, const Tensor& w, const Tensor& b, Tensor state) {
+  check(x, w, b);
+  check_overwritten(kName, "state", state, state_shape(x), x.scalar_type(), x);
+  const at::NoGradGuard no_grad;
+  return run_forward(time_major(x).tensor, w.contiguous(), b.contiguous(), state, state).out;
 }
 
 }  // namespace trecvit::ops

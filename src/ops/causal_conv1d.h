@@ -17,4 +17,7 @@ struct CausalConv1dResult {
 CausalConv1dResult causal_conv1d(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,
                                  const at::Tensor& state);
 
+// The same without a gradient; the new state overwrites `state`, which must be contiguous. Returns out.
+at::Tensor causal_conv1d_step(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, at::Tensor state);
+
 }  // namespace trecvit::ops

@@ -35,6 +35,7 @@ void check(const RgLruArgs& a) {
   check_beside(kName, "a_param", a.a_param, {shape[2]}, wide, a.x);
   if (a.h0.defined()) check_beside(kName, "h0", a.h0, {shape[1], shape[2]}, wide, a.x);
   if (a.reset.defined()) check_beside(kName, "reset", a.reset, {shape[0], shape[1]}, at::kBool, a.x);
+  if (a.h_last.defined()) check_overwritten(kName, "h_last", a.h_last, {shape[1], shape[2]}, wide, a.x);
 }
 
 // Every tensor contiguous, but for the rows of y.
@@ -47,7 +48,8 @@ RgLruArgs laid_out(const RgLruArgs& a) {
           .a_bias = a.a_bias.contiguous(),
           .a_param = a.a_param.contiguous(),
           .h0 = contiguous_or_undefined(a.h0),
-          .reset = contiguous_or_undefined(a.reset)};
+          .reset = contiguous_or_undefined(a.reset),
+          .h_last = a.h_last};
 }
 
 template <class Io>
@@ -72,7 +74,7 @@ struct Outputs {
 Outputs run_forward(const RgLruArgs& a, bool keep) {
   Outputs o;
   o.out = at::empty_like(a.x);
-  o.h_last = at::empty({a.x.size(1), a.x.size(2)}, a.input_bias.options());
+  o.h_last = a.h_last.defined() ? a.h_last : at::empty({a.x.size(1), a.x.size(2)}, a.input_bias.options());
   if (keep) o.h = a.y.defined() ? at::empty_like(a.x) : o.out;
   with_element_type(a.x, [&]<class Io>(Io) {
     RgLruForward<Io> p;
@@ -195,6 +197,7 @@ RgLruResult rg_lru(const RgLruArgs& args) {
     const Outputs o = run_forward(a, /*keep=*/false);
     return {o.out, o.h_last};
   }
+  if (a.h_last.defined()) throw Error(kName, ": h_last cannot be given while gradients are recorded");
   const auto results = RgLru::apply(a.x, a.input_logits, a.a_logits, optional(a.y), a.input_bias, a.a_bias, a.a_param,
                                     optional(a.h0), optional(a.reset));
   return {results[0], results[1]};

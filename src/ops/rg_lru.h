@@ -16,6 +16,8 @@ struct RgLruArgs {
   at::Tensor a_param;       // [R]
   at::Tensor h0;            // [rows, R] fp32 (fp64). Undefined: zeros
   at::Tensor reset;         // [T, rows] bool, true at the first frame of a clip (a = 0, m = 1). Undefined: none
+  at::Tensor h_last;  // as h0, contiguous: where the last state goes; may be h0 itself. Undefined: into a new tensor.
+                      // Error with a gradient wanted
 };
 
 struct RgLruResult {

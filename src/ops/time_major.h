@@ -81,6 +81,13 @@ inline void check_beside(const char* op, const char* name, const at::Tensor& ten
               "; it must be ", dtype, " ", shape, " on ", x.device());
 }
 
+// The same for a tensor that the kernels overwrite.
+inline void check_overwritten(const char* op, const char* name, const at::Tensor& tensor, at::IntArrayRef shape,
+                              at::ScalarType dtype, const at::Tensor& x) {
+  check_beside(op, name, tensor, shape, dtype, x);
+  if (!tensor.is_contiguous()) throw Error(op, ": ", name, " is to be overwritten and must be contiguous");
+}
+
 // Whether autograd would want a gradient through an op of these tensors.
 template <class... Tensors>
 bool gradient_wanted(const Tensors&... tensors) {

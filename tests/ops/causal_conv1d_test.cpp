@@ -40,7 +40,9 @@ std::vector<Tensor> gradients(CausalConv1dResult (*function)(const Args&), const
   std::vector<Tensor> leaves;
   for (const Tensor& tensor : {a.x, a.w, a.b, a.state}) leaves.push_back(tensor.detach().clone().requires_grad_(true));
   const CausalConv1dResult result = function({leaves[0], leaves[1], leaves[2], leaves[3]});
-  const auto weights = [](const Tensor& t) { return at::arange(t.numel(), at::kDouble).sin().view(t.sizes()).to(t.options()); };
+  const auto weights = [](const Tensor& t) {
+    return at::arange(t.numel(), at::kDouble).sin().view(t.sizes()).to(t.options());
+  };
   ((result.out * weights(result.out)).sum() + (result.state * weights(result.state)).sum()).backward();
   std::vector<Tensor> grads;
   for (const Tensor& leaf : leaves) grads.push_back(leaf.grad());
@@ -77,6 +79,19 @@ TEST(CausalConv1dOp, ChunksWithStateGiveTheWholeClipsBits) {
   }
   EXPECT_TRUE(at::equal(at::cat(outs), whole.out));
   EXPECT_TRUE(at::equal(state, whole.state));
+}
+
+TEST(CausalConv1dOp, StepOverwritesItsState) {
+  for (const std::int64_t frames : {1, 2, 5})
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kDouble}) {
+      const Args a = random_args(frames, 11, 40, dtype);
+      const CausalConv1dResult wanted = ours(a);
+      const Tensor state = a.state.clone();
+      EXPECT_TRUE(at::equal(causal_conv1d_step(a.x, a.w, a.b, state), wanted.out)) << frames << " " << dtype;
+      EXPECT_TRUE(at::equal(state, wanted.state)) << frames << " " << dtype;
+    }
+  const Args a = random_args(1, 11, 40, at::kFloat);
+  EXPECT_THROW(causal_conv1d_step(a.x, a.w, a.b, a.state.transpose(0, 1).contiguous().transpose(0, 1)), Error);
 }
 
 TEST(CausalConv1dOp, HalfOfAWiderProductServesAsX) {

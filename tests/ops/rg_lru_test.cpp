@@ -57,7 +57,8 @@ std::vector<Tensor> gradients(RgLruResult (*function)(const RgLruArgs&), RgLruAr
   }
   const RgLruResult result = function(a);
   // In double first: a count beyond 256 is not a bf16, and its sine depends on how each device rounds it.
-  const Tensor weights = at::arange(result.out.numel(), at::kDouble).sin().view(result.out.sizes()).to(result.out.options());
+  const Tensor weights =
+      at::arange(result.out.numel(), at::kDouble).sin().view(result.out.sizes()).to(result.out.options());
   ((result.out * weights).sum() + (result.h_last * 0.3).sum()).backward();
   std::vector<Tensor> grads;
   for (const Tensor& leaf : leaves) grads.push_back(leaf.grad());
@@ -74,6 +75,25 @@ TEST(RgLru, DoubleMatchesComposedOperationsAndTheirGradients) {
   EXPECT_LT(difference(rg_lru(a).h_last, composed(a).h_last), 1e-12);
   const auto ours = gradients(rg_lru, a), theirs = gradients(composed, a);
   for (std::size_t k = 0; k < ours.size(); ++k) EXPECT_LT(difference(ours[k], theirs[k]), 1e-11) << "argument " << k;
+}
+
+TEST(RgLru, OverwritesItsStateWhereAsked) {
+  const at::NoGradGuard no_grad;
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    RgLruArgs a = random_args(3, 5, 24, dtype);
+    const RgLruResult wanted = rg_lru(a);
+    a.h0 = a.h_last = a.h0.clone();
+    const RgLruResult got = rg_lru(a);
+    EXPECT_TRUE(at::equal(got.out, wanted.out)) << dtype;
+    EXPECT_TRUE(at::equal(a.h0, wanted.h_last)) << dtype;
+  }
+}
+
+TEST(RgLru, RefusesToOverwriteWhatGradientsNeed) {
+  RgLruArgs a = random_args(3, 5, 24, at::kFloat);
+  a.x.requires_grad_(true);
+  a.h_last = a.h0;
+  EXPECT_THROW(rg_lru(a), Error);
 }
 
 TEST(RgLru, Fp32MatchesComposedGradients) {
