@@ -59,12 +59,13 @@ ExitCode run(const Options& options) {
   const std::unique_ptr<Model> model = options.model.load();
   const std::int64_t stride = frame_stride(*model, options.stride);
   const AnswerWriter writer(model->labels, options.topk);
+  Streamer streamer(*model);
   if (options.format == "csv") print("source,rank,id,label,p\n");
   std::size_t bad = 0;
   for (const std::string& source : sources) {
     std::vector<float> p;
     try {
-      p = predict_file(*model, source, stride, options.deadline_s);
+      p = predict_file(streamer, source, stride, options.deadline_s);
     } catch (const UsageError&) {
       throw;
     } catch (const Error& error) {

@@ -23,6 +23,7 @@ struct Options {
   double threshold = 0, reset_s = 0;
   bool smooth = true;
   bool json = false;
+  bool graph = true;
 };
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -97,7 +98,7 @@ ExitCode run(const Options& options) {
   const std::atomic<bool>& stop = stop_on_signals();
   const std::unique_ptr<Model> model = options.model.load();
   const std::unique_ptr<Feed> feed = open_feed(feed_of(options, *model));
-  Streamer streamer(*model);
+  Streamer streamer(*model, options.graph);
   StreamLines lines(options.feed.source, model->labels, options.topk);
   LineSink sink(options.json ? "-" : options.jsonl);
   Events events(options, model->labels);
@@ -165,6 +166,7 @@ void add_stream(CLI::App& app, VerbContext& context) {
   verb.add_flag("--smooth,!--no-smooth", options->smooth, "events follow the running answer, or each frame's own");
   verb.add_option("--reset", options->reset_s, "forget everything after so many seconds of the stream; 0: never")
       ->check(CLI::NonNegativeNumber);
+  verb.add_flag("--graph,!--no-graph", options->graph, "on a GPU, replay each frame's work as a CUDA graph");
   verb.add_option("--jsonl", options->jsonl, "a JSON line per frame and a summary into this file; -: standard output");
   verb.add_flag("--json", options->json, "the same as --jsonl -");
 }
