@@ -31,6 +31,7 @@ ExitCode parse_and_run(int argc, char** argv) {
   add_dataset(app, context);
   add_inspect(app, context);
   add_convert(app, context);
+  add_bench(app, context);
   add_config(app, context);
   add_doctor(app, context);
   try {

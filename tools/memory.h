@@ -9,7 +9,11 @@ namespace trecvit::tools {
 // Bytes of main memory (VmHWM of /proc/self/status); 0: not known.
 std::int64_t peak_memory();
 
-// Bytes that tensors took at once on `device`, such as "cuda:0"; 0 on the CPU.
+// Bytes that tensors took at once on `device`, such as "cuda:0", since the start or the last reset; 0 on the CPU.
 std::int64_t peak_gpu_memory(const std::string& device);
+void reset_peak_gpu_memory(const std::string& device);
+
+// Of the two, the one that `device` has.
+std::int64_t peak_bytes(const std::string& device);
 
 }  // namespace trecvit::tools

@@ -19,18 +19,24 @@ std::int64_t peak_memory() {
   return 0;
 }
 
-std::int64_t peak_gpu_memory(const std::string& device) {
+std::int64_t peak_gpu_memory([[maybe_unused]] const std::string& device) {
 #ifdef TRECVIT_TORCH_CUDA
   const at::Device where = parse_device(device);
-  if (where.is_cuda()) {
-    const auto index = static_cast<c10::DeviceIndex>(where.has_index() ? where.index() : 0);
-    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(index);
-    return stats.allocated_bytes[0].peak;  // over both pools, small and large
-  }
-#else
-  static_cast<void>(device);
+  if (where.is_cuda())  // [0]: over both pools, small and large
+    return c10::cuda::CUDACachingAllocator::getDeviceStats(where.index()).allocated_bytes[0].peak;
 #endif
   return 0;
+}
+
+void reset_peak_gpu_memory([[maybe_unused]] const std::string& device) {
+#ifdef TRECVIT_TORCH_CUDA
+  const at::Device where = parse_device(device);
+  if (where.is_cuda()) c10::cuda::CUDACachingAllocator::resetPeakStats(where.index());
+#endif
+}
+
+std::int64_t peak_bytes(const std::string& device) {
+  return parse_device(device).is_cuda() ? peak_gpu_memory(device) : peak_memory();
 }
 
 }  // namespace trecvit::tools

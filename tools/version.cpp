@@ -1,5 +1,7 @@
 #include "tools/version.h"
 
+#include "commit.h"
+
 namespace trecvit::tools {
 
 std::string program_version() { return TRECVIT_VERSION; }

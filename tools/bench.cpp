@@ -1,0 +1,11 @@
+#include "tools/verbs.h"
+
+namespace trecvit::tools {
+
+void add_bench(CLI::App& app, VerbContext& context) {
+  CLI::App& group = add_group(app, "bench", "how fast this machine is");
+  add_bench_model(group, context);
+  add_bench_stream(group, context);
+}
+
+}  // namespace trecvit::tools
