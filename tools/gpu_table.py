@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The last word of tools/gpu_check.sh: a line per goal, from the results it left.
 
-usage: gpu_table.py RESULTS     reads peers.jsonl, clip.json, train.json, stream.json, bench_kernels.log, bench_attention.log
+usage: gpu_table.py RESULTS     reads peers.jsonl, clip.json, train.json, stream.json, streams.json, bench_kernels.log,
+bench_attention.log and peer_attention.log.
 What was not measured stays empty. The peer's figure is the best of its modes.
 """
 import json
@@ -52,15 +53,16 @@ class Table:
     def __init__(self):
         self.rows = [["work", "peer", "must", "ours", "ours / peer", ""]]
 
-    def add(self, work, unit, must, ours, peer=None, mode="", more_is_better=True):
-        """Ratios say how many times as fast (or small) ours is."""
+    def add(self, work, unit, must, ours, peer=None, mode="", more_is_better=True, how=""):
+        """Ratios say how many times as fast (or small) ours is; `mode` and `how` say how the two were run."""
         ratio = verdict = ""
         if ours is not None:
             verdict = "met" if (ours >= must if more_is_better else ours <= must) else "missed"
         if ours and peer:
             ratio = f"{ours / peer if more_is_better else peer / ours:.2f}"
         peer_text = number(peer, unit) + (f" ({mode})" if peer and mode else "")
-        self.rows.append([work, peer_text, number(must, unit), number(ours, unit) or "not measured", ratio, verdict])
+        mine = number(ours, unit) + (f" ({how})" if how else "") if ours is not None else "not measured"
+        self.rows.append([work, peer_text, number(must, unit), mine, ratio, verdict])
 
     def show(self):
         widths = [max(len(row[i]) for row in self.rows) for i in range(len(self.rows[0]))]
@@ -72,7 +74,7 @@ class Table:
 
 def add_model(table, results):
     peers = json_rows(results / "peers.jsonl")
-    ours = {row["name"]: row for name in ("clip", "train", "stream") for row in json_rows(results / f"{name}.json")}
+    ours = {row["name"]: row for name in ("clip", "train", "stream", "streams") for row in json_rows(results / f"{name}.json")}
     for work, name, must, unit in MODEL:
         best = max((p for p in peers if p["work"] == name), key=lambda p: p["frames_per_s"], default=None)
         # A clip may be replayed as a graph by us as by the peer.
@@ -86,11 +88,12 @@ def add_model(table, results):
             best and best["ms" if per_step else "frames_per_s"],
             best["mode"] if best else "",
             more_is_better=not per_step,
+            how="graph" if mine and mine["name"].endswith("graph") else "",
         )
         if name == "train 8x16":
             gib = mine and mine["peak_bytes"] / 2**30
             table.add("its memory", "GiB", TRAINING_GIB, gib, best and best["peak_gib"], best["mode"] if best else "", False)
-    for streams in (1, 8, 64):
+    for streams in (1, 8):
         early = next((r for n, r in ours.items() if re.fullmatch(f"stream {streams}, to frame 1000", n)), None)
         late = [r for n, r in ours.items() if n.startswith(f"stream {streams}, to frame ") and r is not early]
         if early and late:
@@ -118,8 +121,12 @@ def add_kernels(table, results):
 
     attention = re.compile(r"\s*256\s+12\s+197\s+64\s+([\d.]+) us.*?([\d.]+) us")
     found = next((m for m in map(attention.match, lines(results / "bench_attention.log")) if m), None)
-    for n, (work, must) in enumerate([("forward", 190), ("backward", 700)]):
-        table.add(f"attention 256 x 12 x 197 x 64, {work}", "us", must, float(found[n + 1]) if found else None, None, "", False)
+    library = re.compile(r"\s*256 x 12 x 197 x 64\s+(\w+)\s+forward\s+([\d.]+) us\s+backward\s+([\d.]+) us")
+    peers = [m.groups() for m in map(library.match, lines(results / "peer_attention.log")) if m]
+    for n, (work, must) in enumerate([("forward", 190), ("backward", 700)], 1):
+        us, name = min(((float(p[n]), p[0]) for p in peers), default=(None, ""))
+        ours = float(found[n]) if found else None
+        table.add(f"attention 256 x 12 x 197 x 64, {work}", "us", must, ours, us, name, more_is_better=False)
 
 
 def main():

@@ -1,5 +1,7 @@
 #include "nn/parameters.h"
 
+#include <ATen/Parallel.h>
+
 #include <cmath>
 
 #include "core/error.h"
@@ -111,15 +113,23 @@ void ParameterStore::allocate(at::Device device) {
 
 void ParameterStore::initialise(std::uint64_t seed) {
   const at::NoGradGuard no_grad;
-  for (auto& p : parameters_) {
-    for (const auto& part : p.parts) {
-      Rng rng(seed, stream_id(part.name));
-      Tensor values = at::empty(part.shape, at::kFloat);
-      float* out = values.data_ptr<float>();
-      for (std::int64_t i = 0, n = values.numel(); i < n; ++i) out[i] = part.init(rng);
-      part.of(p.value.detach()).copy_(values);
+  struct Draw {
+    const Part* part;
+    Tensor into, values;
+  };
+  std::vector<Draw> draws;
+  for (auto& p : parameters_)
+    for (const auto& part : p.parts)
+      draws.push_back({&part, part.of(p.value.detach()), at::empty(part.shape, at::kFloat)});
+  at::parallel_for(0, static_cast<std::int64_t>(draws.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t d = begin; d < end; ++d) {
+      const Draw& draw = draws[static_cast<std::size_t>(d)];
+      Rng rng(seed, stream_id(draw.part->name));
+      float* out = draw.values.data_ptr<float>();
+      for (std::int64_t i = 0, n = draw.values.numel(); i < n; ++i) out[i] = draw.part->init(rng);
     }
-  }
+  });
+  for (Draw& draw : draws) draw.into.copy_(draw.values);
 }
 
 }  // namespace trecvit::nn

@@ -70,12 +70,17 @@ class Table(unittest.TestCase):
                 "lru forward      1576     32  * 4 channels, serial            12.5 us    2700 GB/s   91 % of copy\n"
                 "lru forward        64   4096    8 channels, serial            90.0 us     900 GB/s   30 % of copy\n"
                 "lru forward        64   4096  * 4 channels, chained           18.0 us     900 GB/s   90 % of copy\n")
+            (results / "bench_attention.log").write_text("   256    12   197    64     180.0 us  71 %     650.5 us  60 %\n")
+            (results / "peer_attention.log").write_text(
+                " 256 x 12 x 197 x 64  flash  forward    291.0 us  backward   1511.0 us\n"
+                " 256 x 12 x 197 x 64  cuDNN  forward    216.0 us  backward   1301.0 us\n")
             told = subprocess.run([sys.executable, ROOT / "tools" / "gpu_table.py", results], capture_output=True, text=True, check=True)
         rows = {cells[0]: cells[1:] for cells in ([c.strip() for c in line.strip("|").split("|")] for line in told.stdout.splitlines())}
         self.assertEqual(rows["streaming, 1 stream"], ["1.00 ms (graph)", "0.550 ms", "0.500 ms", "2.00", "met"])
         self.assertEqual(rows["1 stream(s): frame 3000 / frame 1000"][-1], "missed")
         self.assertEqual(rows["scan forward, 1576 rows, T 32"][2:], ["91.0 % of copy", "", "met"])
         self.assertEqual(rows["scan, 64 rows, T 4096: serial / chosen"][2:], ["5.00", "", "met"])
+        self.assertEqual(rows["attention 256 x 12 x 197 x 64, backward"], ["1,301 us (cuDNN)", "700 us", "650 us", "2.00", "met"])
         self.assertEqual(rows["training step, 8 clips x 16 frames"][2:], ["not measured", "", ""])
 
 
