@@ -4,13 +4,12 @@
 
 namespace trecvit::nn {
 
-Tensor Attention::operator()(const Tensor& x) const {
+Tensor Attention::operator()(const Tensor& x, const Norm& norm) const {
   const auto dtype = x.scalar_type();
   const std::int64_t frames = x.size(0), tokens = x.size(1), width = x.size(2);
-  const Tensor packed = at::addmm(qkv_bias->in(dtype), x.reshape({-1, width}), qkv_kernel->in(dtype))
-                            .view({frames, tokens, 3, heads, width / heads});
-  const Tensor rows = ops::spatial_attention(packed).view({-1, width});
-  return at::addmm(out_bias->in(dtype), rows, out_kernel->in(dtype).view({width, width})).view(x.sizes());
+  const auto qkv = ops::norm_linear(x, norm.weights(), {qkv_kernel->weight(dtype), qkv_bias->weight(dtype)});
+  const Tensor mixed = ops::spatial_attention(qkv.out.view({frames, tokens, 3, heads, width / heads}));
+  return ops::linear(mixed, {out_kernel->weight(dtype).view({width, width}), out_bias->weight(dtype)}, qkv.skip);
 }
 
 Attention make_attention(ParameterStore& store, const std::string& name, std::int64_t width, std::int64_t heads) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nn/linear.h"
+#include "nn/norm.h"
 
 namespace trecvit::nn {
 
@@ -12,8 +13,8 @@ struct Attention {
   Parameter* out_bias = nullptr;    // [C]
   std::int64_t heads = 1;
 
-  // x [frames, N, C] -> [frames, N, C]; every frame attends to itself alone.
-  Tensor operator()(const Tensor& x) const;
+  // x [frames, N, C] -> x + attention(norm(x)), [frames, N, C]; every frame attends to itself alone.
+  Tensor operator()(const Tensor& x, const Norm& norm) const;
 };
 Attention make_attention(ParameterStore& store, const std::string& name, std::int64_t width, std::int64_t heads);
 

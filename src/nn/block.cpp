@@ -18,13 +18,14 @@ Tensor beginnings(const Tensor& x, bool continued, const Tensor& fresh) {
 
 Tensor TemporalBlock::operator()(const Tensor& x, MixerState* state, const Tensor& reset) const {
   const Tensor rows = x.view({x.size(0), x.size(1) * x.size(2), x.size(3)});
-  return x + mixer->forward(norm(rows), state, reset).view(x.sizes());
+  return mixer->forward(rows, norm, state, reset).view(x.sizes());
 }
 
 Tensor SpatialBlock::operator()(const Tensor& x) const {
   const Tensor frames = x.view({x.size(0) * x.size(1), x.size(2), x.size(3)});
-  const Tensor mixed = frames + attention(norm_attention(frames));
-  return (mixed + dense_1(nn::gelu(dense_0(norm_mlp(mixed))))).view(x.sizes());
+  const Tensor mixed = attention(frames, norm_attention);
+  const auto dtype = x.scalar_type();
+  return ops::norm_mlp(mixed, norm_mlp.weights(), dense_0.weights(dtype), dense_1.weights(dtype)).view(x.sizes());
 }
 
 Tensor BlockStack::operator()(Tensor x, std::vector<MixerState>* states, const Tensor& fresh, Trace* trace) const {

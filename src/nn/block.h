@@ -11,7 +11,7 @@ namespace trecvit::nn {
 
 // x + mixer(RMSNorm(x)): over time, every (b, n) by itself. "residualblock_II".
 struct TemporalBlock {
-  RmsNorm norm;
+  Norm norm;
   std::unique_ptr<TemporalMixer> mixer;
 
   // x [T, B, N, C]; state and reset as in TemporalMixer, rows = B*N.
@@ -20,7 +20,7 @@ struct TemporalBlock {
 
 // x + attention(LayerNorm(x)), then x + mlp(LayerNorm(x)): every (t, b) by itself. "encoderblock_I".
 struct SpatialBlock {
-  LayerNorm norm_attention, norm_mlp;
+  Norm norm_attention, norm_mlp;
   Attention attention;
   Linear dense_0, dense_1;  // C -> M -> C with gelu between
 
@@ -39,7 +39,7 @@ struct Trace;
 struct BlockStack {
   std::vector<TemporalBlock> temporal;
   std::vector<SpatialBlock> spatial;
-  LayerNorm norm;
+  Norm norm;
 
   // states: null (clips begin here), or one per pair; then the rows go on, but for those where fresh [rows] (bool) is
   // true.

@@ -2,10 +2,7 @@
 
 #include <cmath>
 
-#include "core/error.h"
-#include "ops/block_diagonal.h"
-#include "ops/causal_conv1d.h"
-#include "ops/rg_lru.h"
+#include "ops/recurrent_unit.h"
 
 namespace trecvit::nn {
 
@@ -31,30 +28,22 @@ GatedLru::GatedLru(ParameterStore& store, const std::string& name, const GatedLr
                      zeros());
 }
 
-Tensor GatedLru::forward(const Tensor& u, MixerState* state, const Tensor& reset) const {
+Tensor GatedLru::forward(const Tensor& u, const Norm& norm, MixerState* state, const Tensor& reset) const {
   const auto dtype = u.scalar_type();
-  const std::int64_t frames = u.size(0), rows = u.size(1), width = u.size(2), r = lru_width_;
-
-  const Tensor both = at::addmm(in_bias_->in(dtype), u.reshape({-1, width}), in_kernel_->in(dtype));
-  const auto halves = both.view({frames, rows, 2 * r}).split(r, /*dim=*/-1);
-
-  ensure(!state || !at::GradMode::is_enabled(), "a state is overwritten where it lies, which no gradient survives");
-  const Tensor conv = state ? ops::causal_conv1d_step(halves[0], conv_w_->value, conv_b_->value, state->tensors[1])
-                            : ops::causal_conv1d(halves[0], conv_w_->value, conv_b_->value, /*state=*/{}).out;
-  const Tensor x = conv.view({-1, r});
-  const auto shape = conv.sizes();
-
-  const auto lru = ops::rg_lru({.x = conv,
-                                .input_logits = ops::block_diagonal(x, input_gate_w_->in(dtype)).view(shape),
-                                .a_logits = ops::block_diagonal(x, a_gate_w_->in(dtype)).view(shape),
-                                .y = halves[1],
-                                .input_bias = input_gate_b_->value.view({r}),
-                                .a_bias = a_gate_b_->value.view({r}),
-                                .a_param = a_param_->value,
-                                .h0 = state ? state->tensors[0] : Tensor(),
-                                .reset = reset,
-                                .h_last = state ? state->tensors[0] : Tensor()});
-  return out_(lru.out);
+  const auto in = ops::norm_linear(u, norm.weights(), {in_kernel_->weight(dtype), in_bias_->weight(dtype)});
+  const auto unit = ops::recurrent_unit({.both = in.out,
+                                         .conv_w = conv_w_->value,
+                                         .conv_b = conv_b_->value,
+                                         .input_gate = input_gate_w_->weight(dtype),
+                                         .a_gate = a_gate_w_->weight(dtype),
+                                         .input_bias = input_gate_b_->value.view({lru_width_}),
+                                         .a_bias = a_gate_b_->value.view({lru_width_}),
+                                         .a_param = a_param_->value,
+                                         .conv_state = state ? state->tensors[1] : Tensor(),
+                                         .h0 = state ? state->tensors[0] : Tensor(),
+                                         .reset = reset,
+                                         .overwrite = state != nullptr});
+  return out_(unit.out, /*residual=*/in.skip);
 }
 
 MixerState GatedLru::make_state(std::int64_t rows, at::Device device, at::ScalarType dtype) const {

@@ -4,13 +4,8 @@
 
 namespace trecvit::nn {
 
-Tensor Linear::operator()(const Tensor& x) const {
-  const auto dtype = x.scalar_type();
-  const std::int64_t in = kernel->shape.front();
-  const Tensor rows = x.reshape({-1, in});
-  std::vector<std::int64_t> shape = x.sizes().vec();
-  shape.back() = kernel->shape.back();
-  return at::addmm(bias->in(dtype), rows, kernel->in(dtype)).view(shape);
+Tensor Linear::operator()(const Tensor& x, const Tensor& residual) const {
+  return ops::linear(x, weights(x.scalar_type()), residual);
 }
 
 Linear make_linear(ParameterStore& store, const std::string& name, std::int64_t in, std::int64_t out, Init kernel,
@@ -20,7 +15,5 @@ Linear make_linear(ParameterStore& store, const std::string& name, std::int64_t 
 }
 
 double xavier_limit(std::int64_t in, std::int64_t out) { return std::sqrt(6.0 / static_cast<double>(in + out)); }
-
-Tensor gelu(const Tensor& x) { return at::gelu(x, "tanh"); }
 
 }  // namespace trecvit::nn

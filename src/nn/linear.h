@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nn/parameters.h"
+#include "ops/linear.h"
 
 namespace trecvit::nn {
 
@@ -9,8 +10,9 @@ struct Linear {
   Parameter* kernel = nullptr;  // [in, out]
   Parameter* bias = nullptr;    // [out]
 
-  // x [..., in] -> [..., out], in x's dtype.
-  Tensor operator()(const Tensor& x) const;
+  // x [..., in] (+ residual [..., out]) -> [..., out], in x's dtype.
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const;
+  ops::LinearWeights weights(at::ScalarType dtype) const { return {kernel->weight(dtype), bias->weight(dtype)}; }
 };
 
 // Declares `name`/kernel [in, out] (decayed) and `name`/bias [out].
@@ -18,8 +20,5 @@ Linear make_linear(ParameterStore& store, const std::string& name, std::int64_t 
 
 // Xavier (Glorot) uniform limit for a kernel [in, out].
 double xavier_limit(std::int64_t in, std::int64_t out);
-
-// GELU in its tanh form, the only one the model uses (numerics.md).
-Tensor gelu(const Tensor& x);
 
 }  // namespace trecvit::nn

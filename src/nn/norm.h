@@ -2,22 +2,22 @@
 #pragma once
 
 #include "nn/parameters.h"
+#include "ops/norm.h"
 
 namespace trecvit::nn {
 
-// x * rsqrt(mean(x^2) + eps) * (1 + scale); scale starts at 0 (recurrentgemma RMSNorm).
-struct RmsNorm {
+struct Norm {
+  ops::NormKind kind = ops::NormKind::kLayer;
   Parameter* scale = nullptr;  // [C]
-  Tensor operator()(const Tensor& x) const;
-};
-RmsNorm make_rms_norm(ParameterStore& store, const std::string& name, std::int64_t width);
+  Parameter* bias = nullptr;   // [C]; null for RMSNorm
 
-// (x - mean) * rsqrt(var + eps) * scale + bias (Flax LayerNorm).
-struct LayerNorm {
-  Parameter* scale = nullptr;  // [C]
-  Parameter* bias = nullptr;   // [C]
   Tensor operator()(const Tensor& x) const;
+  ops::Norm weights() const;  // for ops that hold the norm within
 };
-LayerNorm make_layer_norm(ParameterStore& store, const std::string& name, std::int64_t width);
+
+// RMSNorm: `name`/scale [C], which starts at 0 and counts as 1 + scale (recurrentgemma).
+Norm make_rms_norm(ParameterStore& store, const std::string& name, std::int64_t width);
+// LayerNorm: `name`/scale [C] from 1, `name`/bias [C] from 0 (Flax).
+Norm make_layer_norm(ParameterStore& store, const std::string& name, std::int64_t width);
 
 }  // namespace trecvit::nn

@@ -28,16 +28,17 @@ Init lru_radius(double min_radius, double max_radius) {
   };
 }
 
+Tensor Parameter::cast(at::ScalarType dtype) const {
+  if (value.scalar_type() == dtype) return value.detach();
+  return store_->flat_as(dtype).narrow(0, offset_, value.numel()).view(shape);
+}
+
 Tensor Parameter::in(at::ScalarType dtype) const {
   if (value.scalar_type() == dtype) return value;
-  if (at::GradMode::is_enabled()) return value.to(dtype);
-  const auto version = static_cast<std::int64_t>(value._version());
-  if (!cast_.defined() || cast_.scalar_type() != dtype || cast_version_ != version) {
-    cast_ = value.to(dtype);
-    cast_version_ = version;
-  }
-  return cast_;
+  return at::GradMode::is_enabled() ? value.to(dtype) : cast(dtype);
 }
+
+ops::Weight Parameter::weight(at::ScalarType dtype) const { return {value, cast(dtype)}; }
 
 namespace {
 
@@ -94,6 +95,18 @@ std::int64_t ParameterStore::decayed_count() const {
   return n;
 }
 
+const Tensor& ParameterStore::flat_as(at::ScalarType dtype) const {
+  const at::NoGradGuard no_grad;
+  const auto version = static_cast<std::int64_t>(flat_._version());  // leaves share it
+  if (!copy_.defined() || copy_.scalar_type() != dtype) {
+    copy_ = flat_.to(dtype);
+  } else if (copy_version_ != version) {
+    copy_.copy_(flat_);
+  }
+  copy_version_ = version;
+  return copy_;
+}
+
 void ParameterStore::allocate(at::Device device) {
   const at::NoGradGuard no_grad;
   flat_ = at::empty({count()}, at::TensorOptions().dtype(at::kFloat).device(device));
@@ -104,6 +117,7 @@ void ParameterStore::allocate(at::Device device) {
       if (p.decay != decay) continue;
       const std::int64_t n = product(p.shape);
       p.value = flat_.narrow(0, next, n).view(p.shape).detach();
+      p.store_ = this, p.offset_ = next;
       p.value.set_requires_grad(true);
       p.value.mutable_grad() = grad_.narrow(0, next, n).view(p.shape);
       next += n;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "ops/linear.h"
 
 namespace trecvit::nn {
 
@@ -38,19 +39,25 @@ struct Part {
   Tensor of(const Tensor& leaf) const { return leaf.as_strided(shape, strides, leaf.storage_offset() + offset); }
 };
 
+class ParameterStore;
+
 struct Parameter {
   std::vector<std::int64_t> shape;
   bool decay = false;  // weight decay applies (kernels; not biases, norms, a_param, positions)
   std::vector<Part> parts;
   Tensor value;  // fp32 leaf, a view of the flat buffer; its grad is a view of the flat gradient
 
-  // The value in the dtype of the computation. While gradients are recorded the cast is part of the graph; otherwise it is
-  // kept until the value changes.
+  // The value in the dtype of the computation. While gradients are recorded the cast is part of the graph.
   Tensor in(at::ScalarType dtype) const;
+  // For ops that take leaf and value apart, and need no cast in the graph.
+  ops::Weight weight(at::ScalarType dtype) const;
 
  private:
-  mutable Tensor cast_;
-  mutable std::int64_t cast_version_ = -1;
+  friend class ParameterStore;
+  Tensor cast(at::ScalarType dtype) const;
+
+  const ParameterStore* store_ = nullptr;
+  std::int64_t offset_ = 0;  // in the flat buffer
 };
 
 class ParameterStore {
@@ -76,10 +83,14 @@ class ParameterStore {
   std::int64_t decayed_count() const;  // the first so many elements of `flat` decay
   Tensor flat() const { return flat_; }
   Tensor flat_grad() const { return grad_; }
+  // `flat` in another dtype: one copy at one address, made anew, in one pass, when it is asked for after a change.
+  const Tensor& flat_as(at::ScalarType dtype) const;
 
  private:
   std::deque<Parameter> parameters_;  // addresses stay
   Tensor flat_, grad_;
+  mutable Tensor copy_;
+  mutable std::int64_t copy_version_ = -1;  // of flat_ when it was copied
 };
 
 }  // namespace trecvit::nn

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/parameters.h"
+#include "nn/norm.h"
 
 namespace trecvit::nn {
 
@@ -18,11 +18,12 @@ class TemporalMixer {
  public:
   virtual ~TemporalMixer() = default;
 
-  // x [T, rows, C], normalised -> [T, rows, C]. Row r at time t sees times <= t of row r alone.
+  // x [T, rows, C] -> x + what the mixer makes of norm(x), [T, rows, C]: norm and sum are part of its first and last
+  // product. Row r at time t sees times <= t of row r alone.
   // `state` null: every row begins here. Otherwise the rows continue from `state`, which then holds what they know
   // after the last frame; no gradient may be recorded meanwhile. reset [T, rows] (bool) is true where a row begins, at
   // t = 0 alone; undefined: nowhere.
-  virtual Tensor forward(const Tensor& x, MixerState* state, const Tensor& reset) const = 0;
+  virtual Tensor forward(const Tensor& x, const Norm& norm, MixerState* state, const Tensor& reset) const = 0;
 
   // Zeroed state for so many rows, and the official names of its tensors ("rg_lru", "conv1d").
   virtual MixerState make_state(std::int64_t rows, at::Device device, at::ScalarType dtype) const = 0;

@@ -21,9 +21,8 @@ Tensor to_patches(const Tensor& video, std::int64_t patch, at::ScalarType dtype)
 Tensor Tokenizer::embed(const Tensor& patches) const {
   const auto dtype = patches.scalar_type();
   const std::int64_t width = bias->shape.front();
-  const Tensor rows = patches.reshape({-1, patches.size(-1)});
-  const Tensor tokens = at::addmm(bias->in(dtype), rows, kernel->in(dtype).view({patches.size(-1), width}));
-  return tokens.view({patches.size(0), patches.size(1), patches.size(2), width}) + position->in(dtype);
+  const ops::LinearWeights weights{kernel->weight(dtype).view({patches.size(-1), width}), bias->weight(dtype)};
+  return ops::linear(patches, weights) + position->in(dtype);
 }
 
 Tensor Tokenizer::with_cls(const Tensor& tokens) const {

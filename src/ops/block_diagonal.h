@@ -9,4 +9,11 @@ namespace trecvit::ops {
 // No copy of x or y is made: each block is a strided product. Differentiable in both.
 at::Tensor block_diagonal(const at::Tensor& x, const at::Tensor& w);
 
+// Its parts without a graph, for ops that hold it within; contiguous tensors.
+at::Tensor block_diagonal_forward(const at::Tensor& x, const at::Tensor& w);
+// dx [M, R] += what dy [M, R] gives.
+void block_diagonal_add_input_gradient(const at::Tensor& dy, const at::Tensor& w, const at::Tensor& dx);
+// [H, D, D] in fp32 (fp64).
+at::Tensor block_diagonal_weight_gradient(const at::Tensor& x, const at::Tensor& dy, std::int64_t blocks);
+
 }  // namespace trecvit::ops

@@ -37,10 +37,12 @@ void fill_inputs(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor
 
 std::vector<std::int64_t> state_shape(const Tensor& x) { return {x.size(1), kConvState, x.size(2)}; }
 
-// The new state goes to `state_out`, which may be `state`.
-CausalConv1dResult run_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& state,
-                               const Tensor& state_out) {
-  const CausalConv1dResult result{at::empty(x.sizes(), x.options()), state_out};
+}  // namespace
+
+CausalConv1dResult causal_conv1d_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& state,
+                                         const Tensor& state_out) {
+  const CausalConv1dResult result{at::empty(x.sizes(), x.options()),
+                                  state_out.defined() ? state_out : at::empty(state_shape(x), x.options())};
   with_element_type(x, [&]<class Io>(Io) {
     CausalConv1dForward<Io> p;
     fill_inputs(x, w, b, state, p);
@@ -64,13 +66,10 @@ CausalConv1dResult run_forward(const Tensor& x, const Tensor& w, const Tensor& b
   return result;
 }
 
-struct Gradients {
-  Tensor x, w, b, state;  // state: undefined unless wanted
-};
-
-Gradients run_backward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& state, const Tensor& dout,
-                       const Tensor& dstate_out) {
-  Gradients g{at::empty(x.sizes(), x.options()), at::empty_like(w), at::empty_like(b), Tensor()};
+CausalConv1dGradients causal_conv1d_backward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& state,
+                                             const Tensor& dout, const Tensor& dstate_out, const Tensor& dx) {
+  CausalConv1dGradients g{dx.defined() ? dx : at::empty(x.sizes(), x.options()), at::empty_like(w), at::empty_like(b),
+                          Tensor()};
   if (state.defined()) g.state = at::empty_like(state);
   with_element_type(x, [&]<class Io>(Io) {
     CausalConv1dBackward<Io> p;
@@ -78,7 +77,7 @@ Gradients run_backward(const Tensor& x, const Tensor& w, const Tensor& b, const 
     p.dout = data<Io>(dout);
     p.dstate_out = data<Io>(dstate_out);
     p.dz = data<Io>(g.x);
-    p.dz_stride = p.channels;
+    p.dz_stride = time_major(g.x).stride;
     p.dstate = data<Io>(g.state);
     p.dw = data<Wide<Io>>(g.w);
     p.db = data<Wide<Io>>(g.b);
@@ -105,6 +104,8 @@ Gradients run_backward(const Tensor& x, const Tensor& w, const Tensor& b, const 
   return g;
 }
 
+namespace {
+
 class CausalConv1d : public torch::autograd::Function<CausalConv1d> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const Tensor& x,
@@ -112,7 +113,7 @@ class CausalConv1d : public torch::autograd::Function<CausalConv1d> {
     const Tensor state = given.value_or(Tensor());
     context->set_materialize_grads(false);
     context->save_for_backward({x, w, b, state});
-    const CausalConv1dResult result = run_forward(x, w, b, state, at::empty(state_shape(x), x.options()));
+    const CausalConv1dResult result = causal_conv1d_forward(x, w, b, state);
     return {result.out, result.state};
   }
 
@@ -120,7 +121,7 @@ class CausalConv1d : public torch::autograd::Function<CausalConv1d> {
                                                  torch::autograd::variable_list grads) {
     const auto s = context->get_saved_variables();
     const Tensor dout = grads[0].defined() ? grads[0].contiguous() : at::zeros(s[0].sizes(), s[0].options());
-    const Gradients g = run_backward(s[0], s[1], s[2], s[3], dout, contiguous_or_undefined(grads[1]));
+    const auto g = causal_conv1d_backward(s[0], s[1], s[2], s[3], dout, contiguous_or_undefined(grads[1]));
     return {g.x, g.w, g.b, g.state};
   }
 };
@@ -138,8 +139,7 @@ CausalConv1dResult causal_conv1d(const Tensor& x, const Tensor& w, const Tensor&
   check(x, w, b);
   if (state.defined()) check_beside(kName, "state", state, state_shape(x), x.scalar_type(), x);
   const Tensor lines = time_major(x).tensor, before = contiguous_or_undefined(state);
-  if (!gradient_wanted(x, w, b, state))
-    return run_forward(lines, w.contiguous(), b.contiguous(), before, at::empty(state_shape(x), x.options()));
+  if (!gradient_wanted(x, w, b, state)) return causal_conv1d_forward(lines, w.contiguous(), b.contiguous(), before);
   const auto results = CausalConv1d::apply(lines, w.contiguous(), b.contiguous(), optional(before));
   return {results[0], results[1]};
 }
@@ -148,7 +148,7 @@ Tensor causal_conv1d_step(const Tensor& x, const Tensor& w, const Tensor& b, Ten
   check(x, w, b);
   check_overwritten(kName, "state", state, state_shape(x), x.scalar_type(), x);
   const at::NoGradGuard no_grad;
-  return run_forward(time_major(x).tensor, w.contiguous(), b.contiguous(), state, state).out;
+  return causal_conv1d_forward(time_major(x).tensor, w.contiguous(), b.contiguous(), state, state).out;
 }
 
 }  // namespace trecvit::ops

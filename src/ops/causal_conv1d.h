@@ -20,4 +20,17 @@ CausalConv1dResult causal_conv1d(const at::Tensor& x, const at::Tensor& w, const
 // The same without a gradient; the new state overwrites `state`, which must be contiguous. Returns out.
 at::Tensor causal_conv1d_step(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, at::Tensor state);
 
+// The parts without a graph, for ops that hold the convolution within. The new state goes to `state_out`, which may be
+// `state`; undefined: a new tensor.
+CausalConv1dResult causal_conv1d_forward(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,
+                                         const at::Tensor& state, const at::Tensor& state_out = {});
+struct CausalConv1dGradients {
+  at::Tensor x, w, b, state;  // state: undefined unless there is one
+};
+// dout contiguous, as dstate_out, which may be undefined. `dx`: where the gradient of x goes, rows may be strided;
+// undefined: a new tensor.
+CausalConv1dGradients causal_conv1d_backward(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,
+                                             const at::Tensor& state, const at::Tensor& dout,
+                                             const at::Tensor& dstate_out, const at::Tensor& dx = {});
+
 }  // namespace trecvit::ops

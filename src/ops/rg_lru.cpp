@@ -67,12 +67,10 @@ void fill_inputs(const RgLruArgs& a, RgLruInputs<Io>& p) {
   p.reset = data<std::uint8_t>(a.reset);
 }
 
-struct Outputs {
-  Tensor out, h_last, h;  // h: undefined unless kept; the same tensor as out where there is no y
-};
+}  // namespace
 
-Outputs run_forward(const RgLruArgs& a, bool keep) {
-  Outputs o;
+RgLruOutputs rg_lru_forward(const RgLruArgs& a, bool keep) {
+  RgLruOutputs o;
   o.out = at::empty_like(a.x);
   o.h_last = a.h_last.defined() ? a.h_last : at::empty({a.x.size(1), a.x.size(2)}, a.input_bias.options());
   if (keep) o.h = a.y.defined() ? at::empty_like(a.x) : o.out;
@@ -102,17 +100,13 @@ Outputs run_forward(const RgLruArgs& a, bool keep) {
   return o;
 }
 
-// In the order of RgLruArgs, without reset; undefined where the argument is.
-struct Gradients {
-  Tensor x, input_logits, a_logits, y, input_bias, a_bias, a_param, h0;
-};
-
-Gradients run_backward(const RgLruArgs& a, const Tensor& h, const Tensor& dout, const Tensor& dh_last) {
-  Gradients g;
+RgLruGradients rg_lru_backward(const RgLruArgs& a, const Tensor& h, const Tensor& dout, const Tensor& dh_last,
+                               const Tensor& dy) {
+  RgLruGradients g;
   g.x = at::empty_like(a.x);
   g.input_logits = at::empty_like(a.x);
   g.a_logits = at::empty_like(a.x);
-  if (a.y.defined()) g.y = at::empty_like(a.x);
+  if (a.y.defined()) g.y = dy.defined() ? dy : at::empty_like(a.x);
   g.input_bias = at::empty_like(a.input_bias);
   g.a_bias = at::empty_like(a.a_bias);
   g.a_param = at::empty_like(a.a_param);
@@ -127,7 +121,7 @@ Gradients run_backward(const RgLruArgs& a, const Tensor& h, const Tensor& dout, 
     p.dinput_logits = data<Io>(g.input_logits);
     p.da_logits = data<Io>(g.a_logits);
     p.dy = data<Io>(g.y);
-    p.dy_stride = p.channels;
+    p.dy_stride = a.y.defined() ? time_major(g.y).stride : 0;
     p.dh0 = data<Wide<Io>>(g.h0);
     p.dinput_bias = data<Wide<Io>>(g.input_bias);
     p.da_bias = data<Wide<Io>>(g.a_bias);
@@ -156,6 +150,8 @@ Gradients run_backward(const RgLruArgs& a, const Tensor& h, const Tensor& dout, 
   return g;
 }
 
+namespace {
+
 class RgLru : public torch::autograd::Function<RgLru> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const Tensor& x,
@@ -172,7 +168,7 @@ class RgLru : public torch::autograd::Function<RgLru> {
                       a_param,
                       h0.value_or(Tensor()),
                       reset.value_or(Tensor())};
-    const Outputs o = run_forward(a, /*keep=*/true);
+    const RgLruOutputs o = rg_lru_forward(a, /*keep=*/true);
     context->set_materialize_grads(false);
     context->save_for_backward({x, input_logits, a_logits, a.y, input_bias, a_bias, a_param, a.h0, a.reset, o.h});
     return {o.out, o.h_last};
@@ -183,7 +179,7 @@ class RgLru : public torch::autograd::Function<RgLru> {
     const auto s = context->get_saved_variables();
     const RgLruArgs a{s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8]};
     const Tensor dout = grads[0].defined() ? grads[0].contiguous() : at::zeros_like(a.x);
-    const Gradients g = run_backward(a, s[9], dout, contiguous_or_undefined(grads[1]));
+    const RgLruGradients g = rg_lru_backward(a, s[9], dout, contiguous_or_undefined(grads[1]));
     return {g.x, g.input_logits, g.a_logits, g.y, g.input_bias, g.a_bias, g.a_param, g.h0, Tensor()};
   }
 };
@@ -194,7 +190,7 @@ RgLruResult rg_lru(const RgLruArgs& args) {
   check(args);
   const RgLruArgs a = laid_out(args);
   if (!gradient_wanted(a.x, a.input_logits, a.a_logits, a.y, a.input_bias, a.a_bias, a.a_param, a.h0)) {
-    const Outputs o = run_forward(a, /*keep=*/false);
+    const RgLruOutputs o = rg_lru_forward(a, /*keep=*/false);
     return {o.out, o.h_last};
   }
   if (a.h_last.defined()) throw Error(kName, ": h_last cannot be given while gradients are recorded");

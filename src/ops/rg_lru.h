@@ -31,4 +31,18 @@ struct RgLruResult {
 // shapes, dtypes or devices that do not fit; T = 0; CUDA tensors in a build without CUDA.
 RgLruResult rg_lru(const RgLruArgs& args);
 
+// The same without a graph, for ops that hold it within; every tensor contiguous but for the rows of y.
+struct RgLruOutputs {
+  at::Tensor out, h_last;
+  at::Tensor h;  // for backward; undefined unless kept; the same tensor as out where there is no y
+};
+RgLruOutputs rg_lru_forward(const RgLruArgs& args, bool keep);
+// In the order of RgLruArgs, without reset; undefined where the argument is.
+struct RgLruGradients {
+  at::Tensor x, input_logits, a_logits, y, input_bias, a_bias, a_param, h0;
+};
+// dh_last may be undefined. `dy`: where the gradient of y goes, rows may be strided; undefined: a new tensor.
+RgLruGradients rg_lru_backward(const RgLruArgs& args, const at::Tensor& h, const at::Tensor& dout,
+                               const at::Tensor& dh_last, const at::Tensor& dy = {});
+
 }  // namespace trecvit::ops

@@ -13,12 +13,17 @@ std::uint64_t step_stream(const char* what, std::int64_t step) {
   return stream_id(what) + static_cast<std::uint64_t>(step);
 }
 
+// To the device without waiting for it.
+Tensor send(const Tensor& host, at::Device device) {
+  return device.is_cpu() ? host : host.pin_memory().to(device, /*non_blocking=*/true);
+}
+
 class Classification : public Objective {
  public:
   Classification(const TRecViT& net, const Config& config) : net_(net), config_(config) {}
 
   Tensor loss(const Tensor& video, const ClipBatch& batch, std::int64_t step) const override {
-    const Tensor labels = at::tensor(batch.labels, at::kLong).to(video.device());
+    const Tensor labels = send(at::tensor(batch.labels, at::kLong), video.device());
     const auto output = net_(video, nullptr, nullptr, dropout(video.size(1), step, video.device()));
     return at::cross_entropy_loss(output.logits, labels, {}, at::Reduction::Mean, -100, config_.train.label_smoothing);
   }
@@ -34,7 +39,7 @@ class Classification : public Objective {
     Rng rng(static_cast<std::uint64_t>(config_.seed), step_stream("dropout", step));
     float* values = mask.data_ptr<float>();
     for (std::int64_t i = 0; i < mask.numel(); ++i) values[i] = rng.chance(p) ? 0.0f : static_cast<float>(1 / (1 - p));
-    return mask.to(device);
+    return send(mask, device);
   }
 
   const TRecViT& net_;
@@ -49,7 +54,7 @@ class Masked : public Objective {
   Tensor loss(const Tensor& video, const ClipBatch& batch, std::int64_t step) const override {
     (void)batch;
     const Tensor visible = autoencoder_.draw_visible(video.size(1), seed_, step_stream("mask", step));
-    return autoencoder_(video, visible.to(video.device())).loss;
+    return autoencoder_(video, send(visible, video.device())).loss;
   }
 
   // Per clip three rows: original, what the encoder saw, reconstruction; frames from left to right.

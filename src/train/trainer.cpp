@@ -12,6 +12,7 @@
 #include "train/objective.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
+#include "train/transfer.h"
 
 namespace fs = std::filesystem;
 
@@ -30,7 +31,11 @@ nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::js
 class Run {
  public:
   Run(const TrainRequest& request, const std::atomic<bool>& stop)
-      : request_(request), config_(request.config), stop_(stop), device_(parse_device(config_.train.device)) {
+      : request_(request),
+        config_(request.config),
+        stop_(stop),
+        device_(parse_device(config_.train.device)),
+        upload_(device_) {
     make_deterministic();
     if (config_.train.threads > 0) at::set_num_threads(static_cast<int>(config_.train.threads));
     open_data();
@@ -44,9 +49,17 @@ class Run {
   void open_data();
   void build();
   void restore();
-  double step(const ClipBatch& batch);
-  void check_finite(double loss, double norm, const ClipBatch& batch) const;
-  void log(const ClipBatch& batch, double loss, double seconds);
+  // A step and the batch it was made of, until its loss and gradient norm have come back from the device.
+  struct Step {
+    ClipBatch batch;
+    std::int64_t number = 0;  // from 0
+    Readback numbers;
+    bool pending = false;
+  };
+  void launch(Step& step);
+  void settle(Step& step);
+  void check_finite(Step& step, double norm);
+  void log(const Step& step, double seconds);
   void evaluate_now();
   void save();
   Preprocessing preprocessing() const;
@@ -62,11 +75,14 @@ class Run {
   std::unique_ptr<AdamW> optimizer_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<RunFolder> folder_;
+  Upload upload_;
+  Step steps_[2];  // one on the device, one being prepared or looked at
   std::int64_t total_ = 0, per_epoch_ = 0;
   Schedule schedule_;
   Progressed progress_;
   TrainResult result_;
-  double grad_norm_ = 0, waited_ = 0, trained_ = 0;
+  double grad_norm_ = 0, waited_ = 0, trained_ = 0, spent_ = 0;
+  double settled_ = 0;  // when the last step was
 };
 
 bool is_classification(const Config& config) { return config.train.objective == "classification"; }
@@ -154,23 +170,37 @@ void Run::restore() {
                       train_set_.labels);
 }
 
-double Run::step(const ClipBatch& batch) {
-  const Tensor video = video_tensor(const_cast<std::uint8_t*>(batch.video.data()), batch.frames, batch.clips, batch.height,
-                                    batch.width, device_);
+// Enqueues a whole step; nothing here waits for the device.
+void Run::launch(Step& step) {
+  step.number = progress_.step;
+  step.pending = true;
+  if (step.batch.clips == 0) return;
   store_.flat_grad().zero_();
-  const Tensor loss = objective_->loss(video, batch, progress_.step);
+  const Tensor loss = objective_->loss(upload_(step.batch), step.batch, step.number);
   loss.backward();
-  grad_norm_ = store_.flat_grad().norm().item<double>();
-  const double value = loss.item<double>();
-  check_finite(value, grad_norm_, batch);
-  const double clip = config_.train.clip_norm;
-  const double scale = clip > 0 && grad_norm_ > clip ? clip / grad_norm_ : 1;
-  optimizer_->step(store_.flat_grad(), schedule_.at(progress_.step), scale);
-  return value;
+  const Tensor norm = optimizer_->step(store_.flat_grad(), schedule_.at(step.number), config_.train.clip_norm);
+  step.numbers.send(loss.detach(), norm);
 }
 
-void Run::check_finite(double loss, double norm, const ClipBatch& batch) const {
-  if (std::isfinite(loss) && std::isfinite(norm)) return;
+// Waits for a step's numbers, checks and logs them.
+void Run::settle(Step& step) {
+  if (!step.pending) return;
+  step.pending = false;
+  if (step.batch.clips > 0) {
+    std::tie(result_.loss, grad_norm_) = step.numbers.wait();
+    check_finite(step, grad_norm_);
+  }
+  const double now = now_s(), seconds = now - settled_;
+  settled_ = now;
+  spent_ += seconds, trained_ += seconds, waited_ += step.batch.wait_s;
+  if (!request_.dry_run) log(step, seconds);
+}
+
+// The optimizer has changed nothing since the bad step, so running it again shows where it went bad.
+void Run::check_finite(Step& step, double norm) {
+  if (std::isfinite(result_.loss) && std::isfinite(norm)) return;
+  store_.flat_grad().zero_();
+  objective_->loss(upload_(step.batch), step.batch, step.number).backward();
   std::string where = "the loss itself";
   for (const auto& p : store_.all())
     if (!at::isfinite(p.value.grad()).all().item<bool>()) {
@@ -178,21 +208,22 @@ void Run::check_finite(double loss, double norm, const ClipBatch& batch) const {
       break;
     }
   std::string videos;
-  for (std::size_t i = 0; i < batch.samples.size() && i < 4; ++i)
-    videos += (i ? ", " : "") + train_set_.samples[static_cast<std::size_t>(batch.samples[i])].id;
-  throw Error("step ", progress_.step, ": not a finite number first in ", where, ", on videos ", videos,
+  for (std::size_t i = 0; i < step.batch.samples.size() && i < 4; ++i)
+    videos += (i ? ", " : "") + train_set_.samples[static_cast<std::size_t>(step.batch.samples[i])].id;
+  throw Error("step ", step.number, ": not a finite number first in ", where, ", on videos ", videos,
               ", ...; a lower train.lr or train.clip_norm may help; the last checkpoint is untouched");
 }
 
-void Run::log(const ClipBatch& batch, double loss, double seconds) {
-  if (progress_.step % config_.log.every_steps != 0) return;
-  folder_->train_line(nlohmann::ordered_json{{"step", progress_.step},
-                                             {"epoch", static_cast<double>(progress_.step) / static_cast<double>(per_epoch_)},
-                                             {"loss", number(loss)},
-                                             {"lr", schedule_.at(progress_.step - 1)},
+void Run::log(const Step& step, double seconds) {
+  const std::int64_t done = step.number + 1;
+  if (done % config_.log.every_steps != 0) return;
+  folder_->train_line(nlohmann::ordered_json{{"step", done},
+                                             {"epoch", static_cast<double>(done) / static_cast<double>(per_epoch_)},
+                                             {"loss", number(result_.loss)},
+                                             {"lr", schedule_.at(step.number)},
                                              {"grad_norm", number(grad_norm_)},
-                                             {"clips_per_s", static_cast<double>(batch.clips) / seconds},
-                                             {"data_wait", batch.wait_s / seconds}}
+                                             {"clips_per_s", static_cast<double>(step.batch.clips) / seconds},
+                                             {"data_wait", step.batch.wait_s / seconds}}
                           .dump());
 }
 
@@ -233,18 +264,15 @@ Preprocessing Run::preprocessing() const {
 
 TrainResult Run::operator()() {
   Progress bar(is_classification(config_) ? "training" : "pre-training", total_);
-  ClipBatch batch;
   const double start_seconds = progress_.seconds;
-  double spent = 0;
+  settled_ = now_s();
   while (progress_.step < total_ && !stop_) {
-    const double started = now_s();
-    loader_->next(batch);
-    if (batch.clips > 0) result_.loss = step(batch);
+    Step &now = steps_[progress_.step % 2], &before = steps_[(progress_.step + 1) % 2];
+    loader_->next(now.batch);
+    launch(now);
+    settle(before);  // while this one computes
     ++progress_.step;
-    const double seconds = now_s() - started;
-    spent += seconds, trained_ += seconds, waited_ += batch.wait_s;
     if (request_.dry_run) break;
-    log(batch, result_.loss, seconds);
     const auto bad = loader_->take_bad();
     progress_.bad_videos += static_cast<std::int64_t>(bad.size());
     folder_->bad_videos(bad, train_set_, train_set_.split, progress_.step);
@@ -253,15 +281,21 @@ TrainResult Run::operator()() {
     const bool last = progress_.step == total_, epoch_end = progress_.step % per_epoch_ == 0;
     const std::int64_t epoch = progress_.step / per_epoch_, eval_every = config_.eval.every_epochs;
     const std::int64_t save_every = config_.checkpoint.every_steps;
-    if (last || (epoch_end && eval_every > 0 && epoch % eval_every == 0)) evaluate_now();
-    if (last || (save_every > 0 ? progress_.step % save_every == 0 : epoch_end)) save();
+    const bool evaluates = last || (epoch_end && eval_every > 0 && epoch % eval_every == 0);
+    const bool saves = last || (save_every > 0 ? progress_.step % save_every == 0 : epoch_end);
+    if (!evaluates && !saves) continue;
+    settle(now);
+    if (evaluates) evaluate_now();
+    if (saves) save();
+    settled_ = now_s();
   }
+  for (Step& step : steps_) settle(step);
   bar.finish();
   if (stop_ && progress_.step < total_ && !request_.dry_run) save();
   result_.interrupted = stop_ && progress_.step < total_;
   result_.steps = progress_.step;
-  result_.seconds = request_.dry_run ? spent : start_seconds + spent;
-  result_.data_wait = spent > 0 ? waited_ / spent : 0;
+  result_.seconds = request_.dry_run ? spent_ : start_seconds + spent_;
+  result_.data_wait = spent_ > 0 ? waited_ / spent_ : 0;
   result_.best_top1 = progress_.best_top1;
   result_.bad_videos = progress_.bad_videos;
   return result_;

@@ -1,0 +1,43 @@
+// What travels between host and device in training without either waiting for the other.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <optional>
+
+#include "data/loader/loader.h"
+
+namespace trecvit {
+
+// Pixels to the device. On a GPU through pinned memory and a stream of its own: a batch travels while the one before
+// computes. There are two buffers: when a batch is given, the work on the one before the last must be done.
+class Upload {
+ public:
+  explicit Upload(at::Device device);
+  // [T, B, H, W, 3] uint8. On the CPU it is the batch's own memory.
+  at::Tensor operator()(ClipBatch& batch);
+
+ private:
+  struct Buffer {
+    at::Tensor host, device;
+  };
+  at::Device device_;
+  std::optional<c10::Stream> stream_;
+  Buffer buffers_[2];
+  int next_ = 0;
+};
+
+// Numbers back to the host: sent when they are enqueued, read when they are wanted.
+class Readback {
+ public:
+  // Two numbers, [] or [1] each, fp32.
+  void send(const at::Tensor& first, const at::Tensor& second);
+  // Waits until they are there.
+  std::pair<double, double> wait();
+
+ private:
+  at::Tensor host_;
+  std::optional<c10::Event> arrived_;
+};
+
+}  // namespace trecvit

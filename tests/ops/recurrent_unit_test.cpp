@@ -1,0 +1,134 @@
+// The recurrent unit against its three ops in a row: values and every gradient.
+#include "ops/recurrent_unit.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "ops/block_diagonal.h"
+#include "ops/causal_conv1d.h"
+#include "ops/rg_lru.h"
+
+namespace trecvit::ops {
+namespace {
+
+using at::Tensor;
+
+struct Case {
+  at::Device device;
+  at::ScalarType dtype;
+  double tolerance;  // of the L2 norm of a difference over that of the expected
+};
+
+// both, conv_w, conv_b, input_gate, a_gate, input_bias, a_bias, a_param, conv_state, h0
+constexpr int kTensors = 10;
+bool is_activation(int which) { return which == 0 || which == 8; }
+
+// Numbers that bf16 holds exactly, in double. Without `state` the last two are undefined.
+std::vector<Tensor> draw(std::int64_t frames, std::int64_t rows, std::int64_t blocks, std::int64_t d, bool state) {
+  at::manual_seed(5);
+  const std::int64_t r = blocks * d;
+  const auto numbers = [](at::IntArrayRef shape, double scale) {
+    return (at::randn(shape) * scale).to(at::kBFloat16).to(at::kDouble);
+  };
+  std::vector<Tensor> drawn{numbers({frames, rows, 2 * r}, 1), numbers({4, r}, 0.5),  numbers({r}, 0.5),
+                            numbers({blocks, d, d}, 0.5),      numbers({blocks, d, d}, 0.5), numbers({r}, 1),
+                            numbers({r}, 1),                   numbers({r}, 1),       Tensor(), Tensor()};
+  if (state) drawn[8] = numbers({rows, 3, r}, 1), drawn[9] = numbers({rows, r}, 1);
+  return drawn;
+}
+
+RecurrentUnitResult composed(const RecurrentUnitArgs& a) {
+  const std::int64_t r = a.both.size(2) / 2;
+  const auto halves = a.both.split(r, /*dim=*/-1);
+  const auto conv = causal_conv1d(halves[0], a.conv_w, a.conv_b, a.conv_state);
+  const Tensor x = conv.out.reshape({-1, r});
+  const auto gate = [&](const Weight& w) {
+    return block_diagonal(x, w.leaf.to(x.scalar_type())).view(conv.out.sizes());
+  };
+  const auto lru = rg_lru({conv.out, gate(a.input_gate), gate(a.a_gate), halves[1], a.input_bias, a.a_bias, a.a_param,
+                           a.h0, a.reset});
+  return {lru.out, lru.h_last, conv.state};
+}
+
+// Results and gradients of all tensors, in double on the CPU.
+template <class F>
+std::vector<Tensor> run(const std::vector<Tensor>& drawn, const Case& c, const Tensor& reset, const F& unit) {
+  const auto wide = c.dtype == at::kDouble ? at::kDouble : at::kFloat;
+  std::vector<Tensor> leaves;
+  for (int which = 0; which < kTensors; ++which) {
+    const Tensor& t = drawn[static_cast<std::size_t>(which)];
+    leaves.push_back(t.defined() ? t.to(c.device, is_activation(which) ? c.dtype : wide).clone().requires_grad_(true) : t);
+  }
+  const auto weight = [&](int which) {
+    return Weight{leaves[static_cast<std::size_t>(which)], leaves[static_cast<std::size_t>(which)].detach().to(c.dtype)};
+  };
+  const RecurrentUnitResult result = unit({.both = leaves[0],
+                                           .conv_w = leaves[1],
+                                           .conv_b = leaves[2],
+                                           .input_gate = weight(3),
+                                           .a_gate = weight(4),
+                                           .input_bias = leaves[5],
+                                           .a_bias = leaves[6],
+                                           .a_param = leaves[7],
+                                           .conv_state = leaves[8],
+                                           .h0 = leaves[9],
+                                           .reset = reset.to(c.device)});
+  at::manual_seed(6);
+  Tensor loss = at::zeros({}, at::TensorOptions().dtype(wide).device(c.device));
+  std::vector<Tensor> all{result.out, result.h_last, result.conv_state};
+  for (const Tensor& t : all) loss = loss + (t.to(wide) * at::randn(t.sizes()).to(c.device, wide)).sum();
+  loss.backward();
+  for (const Tensor& leaf : leaves) {
+    if (leaf.defined()) all.push_back(leaf.grad());
+  }
+  for (Tensor& t : all) t = t.detach().to(at::kCPU, at::kDouble);
+  return all;
+}
+
+void expect_same(const Case& c) {
+  for (const auto& [frames, rows, blocks, d] : {std::tuple{1, 1, 1, 8}, {5, 7, 2, 8}, {9, 33, 3, 16}}) {
+    for (const bool state : {false, true}) {
+      SCOPED_TRACE(testing::Message() << frames << " frames, " << rows << " rows, " << blocks << " x " << d
+                                      << (state ? ", continued" : ""));
+      const std::vector<Tensor> drawn = draw(frames, rows, blocks, d, state);
+      Tensor reset = at::zeros({frames, rows}, at::kBool);
+      state ? reset[0][0].fill_(true) : reset[0].fill_(true);
+      const auto ours = run(drawn, c, reset, recurrent_unit), again = run(drawn, c, reset, recurrent_unit);
+      const auto expected = run(drawn, {at::kCPU, at::kDouble, 0}, reset, composed);
+      ASSERT_EQ(ours.size(), expected.size());
+      for (std::size_t k = 0; k < ours.size(); ++k) {
+        EXPECT_TRUE(at::equal(ours[k], again[k])) << k;
+        const double error = (ours[k] - expected[k]).norm().item().toDouble();
+        EXPECT_LE(error, c.tolerance * std::max(1.0, expected[k].norm().item().toDouble())) << k;
+      }
+    }
+  }
+}
+
+TEST(RecurrentUnit, MatchesItsOpsInARow) {
+  expect_same({at::kCPU, at::kDouble, 1e-12});
+  expect_same({at::kCPU, at::kFloat, 1e-5});
+  expect_same({at::kCPU, at::kBFloat16, 3e-2});
+}
+
+TEST(RecurrentUnit, GpuMatchesItsOpsInARow) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
+  expect_same({at::kCUDA, at::kFloat, 1e-5});
+  expect_same({at::kCUDA, at::kBFloat16, 3e-2});
+}
+
+TEST(RecurrentUnit, RefusesWhatDoesNotFit) {
+  const auto drawn = draw(2, 3, 2, 4, false);
+  const auto unit = [&](std::size_t which, const Tensor& other) {
+    std::vector<Tensor> t = drawn;
+    t[which] = other;
+    return recurrent_unit({t[0], t[1], t[2], {t[3], t[3]}, {t[4], t[4]}, t[5], t[6], t[7], t[8], t[9], {}});
+  };
+  EXPECT_THROW(unit(0, at::zeros({2, 3, 15}, at::kDouble)), Error);
+  EXPECT_THROW(unit(4, at::zeros({2, 4, 5}, at::kDouble)), Error);
+  EXPECT_THROW(unit(7, at::zeros({8}, at::kFloat)), Error);
+  EXPECT_THROW(unit(9, at::zeros({3, 7}, at::kDouble)), Error);
+}
+
+}  // namespace
+}  // namespace trecvit::ops
