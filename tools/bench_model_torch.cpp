@@ -71,8 +71,7 @@ void bench_train(BenchReport& report, const Options& options, Model& model, std:
   BenchRow& row = measure(report, options, model.device, text("train ", batch, "x", frames), batch * frames, [&] {
     gradient.zero_();
     objective->loss(video, labels, steps++).backward();
-    const double norm = gradient.norm().item<double>(), most = config.train.clip_norm;
-    optimizer.step(gradient, config.train.lr, norm > most ? most / norm : 1);
+    optimizer.step(gradient, config.train.lr, config.train.clip_norm);
   });
   row.flops = 3 * forward_flops(config.model) * static_cast<double>(batch * frames);
   row.bytes = 8 * static_cast<double>(values.nbytes());

@@ -45,7 +45,8 @@ Layout layout(const Matrix<T>& matrix, std::int64_t rows, std::int64_t length, s
   Layout result(opaque);
   if (batch > 1) {
     const auto count = static_cast<std::int32_t>(batch);
-    succeed(cublasLtMatrixLayoutSetAttribute(opaque, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count), "batch");
+    succeed(cublasLtMatrixLayoutSetAttribute(opaque, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
+            "batch");
     succeed(cublasLtMatrixLayoutSetAttribute(opaque, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &matrix.batch_stride,
                                              sizeof matrix.batch_stride),
             "batch");

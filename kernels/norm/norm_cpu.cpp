@@ -1,8 +1,8 @@
 // Vectorised norms. Sums over a row run in kLanes interleaved parts, a fixed order that the compiler may vectorise.
-#include "kernels/norm/norm.h"
-
 #include <algorithm>
 #include <cmath>
+
+#include "kernels/norm/norm.h"
 
 namespace trecvit::kernels {
 namespace {
@@ -33,11 +33,13 @@ struct ForwardTiles {
   [[gnu::always_inline]] static inline void row(const NormForward<Io>& p, std::int64_t at) {
     const std::int64_t count = p.channels;
     const Io* __restrict x = p.x + at * count;
-    const float *__restrict scale = p.scale, *__restrict bias = p.bias;
+    const float* __restrict scale = p.scale;
+    const float* __restrict bias = p.bias;
     Io* __restrict y = p.y + at * count;
     float mean = 0;
     if constexpr (kKind == NormKind::kLayer) {
-      mean = lane_sum(count, [=](std::int64_t c) __attribute__((always_inline)) { return widen(x[c]); }) /
+      mean = lane_sum(
+                 count, [=](std::int64_t c) __attribute__((always_inline)) { return widen(x[c]); }) /
              static_cast<float>(count);
     }
     const float squares = lane_sum(
@@ -68,19 +70,20 @@ struct ForwardTiles {
 struct BackwardTiles {
   // No __restrict on dx: it may be dy or dskip, element for element.
   template <NormKind kKind, class Io>
-  [[gnu::always_inline]] static inline void row(const NormBackward<Io>& p, std::int64_t at,
-                                                float* __restrict dscale, float* __restrict dbias) {
+  [[gnu::always_inline]] static inline void row(const NormBackward<Io>& p, std::int64_t at, float* __restrict dscale,
+                                                float* __restrict dbias) {
     const std::int64_t count = p.channels, line = at * count;
     const Io *x = p.x + line, *dy = p.dy + line, *dskip = p.dskip ? p.dskip + line : nullptr;
     const float *scale = p.scale, *bias = p.bias;
     Io *dx = p.dx + line, *y = p.y ? p.y + line : nullptr;
     const float inverse = p.inverse[at], mean = kKind == NormKind::kLayer ? p.mean[at] : 0.0f;
-    const auto normal = [=](std::int64_t c)
-                            __attribute__((always_inline)) { return (widen(x[c]) - mean) * inverse; };
-    const auto gradient = [=](std::int64_t c)
-                              __attribute__((always_inline)) { return widen(dy[c]) * (kOffset<kKind> + scale[c]); };
+    const auto normal = [=](std::int64_t c) __attribute__((always_inline)) { return (widen(x[c]) - mean) * inverse; };
+    const auto gradient = [=](std::int64_t c) __attribute__((always_inline)) {
+      return widen(dy[c]) * (kOffset<kKind> + scale[c]);
+    };
     const float along =
-        lane_sum(count, [=](std::int64_t c) __attribute__((always_inline)) { return gradient(c) * normal(c); }) /
+        lane_sum(
+            count, [=](std::int64_t c) __attribute__((always_inline)) { return gradient(c) * normal(c); }) /
         static_cast<float>(count);
     const float level = kKind == NormKind::kLayer ? lane_sum(count, gradient) / static_cast<float>(count) : 0.0f;
 #pragma GCC ivdep

@@ -33,8 +33,8 @@ void norm_forward(const NormForward<S>& p) {
   }
 }
 
-// With n = (x - mean) inverse and g = dy factor:   dx = inverse (g - n mean(g n)) for kRms, and less inverse mean(g) for
-// kLayer, whose mean depends on x too;   dscale = sum over rows of dy n;   dbias = sum over rows of dy.
+// With n = (x - mean) inverse and g = dy factor:   dx = inverse (g - n mean(g n)) for kRms, and less inverse mean(g)
+// for kLayer, whose mean depends on x too;   dscale = sum over rows of dy n;   dbias = sum over rows of dy.
 template <class S>
 void norm_backward(const NormBackward<S>& p) {
   const auto count = static_cast<S>(p.channels);

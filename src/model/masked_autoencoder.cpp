@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "ops/patches.h"
+
 namespace trecvit {
 
 using at::Tensor;
@@ -51,7 +53,7 @@ MaskedAutoencoder::Output MaskedAutoencoder::operator()(const Tensor& video, con
   const std::int64_t frames = video.size(0), clips = video.size(1), patches = m.patches();
   const auto dtype = encoder_.dtype();
 
-  const Tensor pixels = nn::to_patches(video, m.patch, dtype);
+  const Tensor pixels = ops::to_patches(video, m.patch, dtype);
   const Tensor all = encoder_.tokenizer().embed(pixels);
   const Tensor seen = at::gather(all, 2, spread(visible, frames, m.width));
   const Tensor encoded = encoder_.encode(encoder_.tokenizer().with_cls(seen), nullptr);
@@ -103,7 +105,7 @@ Tensor MaskedAutoencoder::hidden_pixels(const Tensor& visible) const {
 Tensor MaskedAutoencoder::paint(const Output& output, const Tensor& video, const Tensor& visible) const {
   const ModelConfig& m = encoder_.config();
   const std::int64_t frames = video.size(0), clips = video.size(1), patches = m.patches();
-  const Tensor pixels = nn::to_patches(video, m.patch, at::kFloat);
+  const Tensor pixels = ops::to_patches(video, m.patch, at::kFloat);
   Tensor painted = output.prediction;
   if (config_.normalise) {
     const Tensor mean = pixels.mean(-1, /*keepdim=*/true);

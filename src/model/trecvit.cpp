@@ -1,6 +1,7 @@
 #include "model/trecvit.h"
 
 #include "core/error.h"
+#include "ops/patches.h"
 
 namespace trecvit {
 
@@ -50,7 +51,7 @@ TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::
                                     const Tensor& dropout_mask) const {
   ensure(video.size(2) == config_.image_height && video.size(3) == config_.image_width, "frames of ", video.size(2),
          "x", video.size(3), " for a model of ", config_.image_height, "x", config_.image_width);
-  const Tensor patches = nn::to_patches(video, config_.patch, dtype_);
+  const Tensor patches = ops::to_patches(video, config_.patch, dtype_);
   const Tensor encoded = encode(tokenizer_.with_cls(tokenizer_.embed(patches)), state, trace);
   Output output;
   if (config_.classes > 0) {

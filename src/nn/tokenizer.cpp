@@ -2,21 +2,9 @@
 
 #include <cmath>
 
-#include "core/error.h"
 #include "nn/linear.h"
 
 namespace trecvit::nn {
-
-Tensor to_patches(const Tensor& video, std::int64_t patch, at::ScalarType dtype) {
-  ensure(video.dim() == 5 && video.size(4) == 3, "video must be [T, B, H, W, 3], not ", video.sizes());
-  const std::int64_t t = video.size(0), b = video.size(1), rows = video.size(2) / patch, columns = video.size(3) / patch;
-  ensure(rows * patch == video.size(2) && columns * patch == video.size(3), "frames of ", video.size(2), "x",
-         video.size(3), " pixels do not divide into patches of ", patch);
-  const Tensor cut = video.view({t * b, rows, patch, columns, patch * 3})
-                         .permute({0, 1, 3, 2, 4})
-                         .reshape({t, b, rows * columns, patch * patch * 3});
-  return video.scalar_type() == at::kByte ? cut.to(at::kFloat).mul_(1.0 / 255).to(dtype) : cut.to(dtype);
-}
 
 Tensor Tokenizer::embed(const Tensor& patches) const {
   const auto dtype = patches.scalar_type();

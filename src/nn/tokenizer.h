@@ -5,10 +5,6 @@
 
 namespace trecvit::nn {
 
-// video [T, B, Hpx, Wpx, 3], uint8 levels (divided by 255) or floats in [0, 1] -> patches [T, B, N-1, patch*patch*3] in
-// `dtype`, rows of patches from the top left, pixels within a patch row by row, channels last.
-Tensor to_patches(const Tensor& video, std::int64_t patch, at::ScalarType dtype);
-
 struct Tokenizer {
   Parameter* kernel = nullptr;    // [1, patch, patch, 3, C]
   Parameter* bias = nullptr;      // [C]

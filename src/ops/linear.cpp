@@ -68,8 +68,7 @@ class NormLinear : public torch::autograd::Function<NormLinear> {
     const Tensor dskip = contiguous_or_undefined(grads[0]);
     if (!grads[1].defined()) return {dskip, {}, {}, {}, {}, {}, {}, {}};
     const Tensor dout = grads[1].contiguous();
-    const NormGradients g =
-        norm_backward(s[0], norm, {s[3], s[4]}, input_gradient(dout, s[5]), dskip, /*want_y=*/true);
+    const NormGradients g = norm_backward(s[0], norm, {s[3], s[4]}, input_gradient(dout, s[5]), dskip, /*want_y=*/true);
     const WeightGradients w = weight_gradients(g.y, dout);
     return {g.x, {}, g.scale, g.bias, w.kernel, w.bias, {}, {}};
   }
@@ -138,8 +137,8 @@ Tensor norm_mlp(const Tensor& x, const Norm& norm, const LinearWeights& up, cons
   check_linear("norm_mlp", x, up.kernel.leaf.size(1), down);
   check_beside("norm_mlp", "down's bias", down.bias.leaf, {x.size(-1)}, wide_dtype(x.scalar_type()), x);
   const Tensor rows = rows_of(x);
-  const bool learns = gradient_wanted(x, norm.scale, norm.bias, up.kernel.leaf, up.bias.leaf, down.kernel.leaf,
-                                      down.bias.leaf);
+  const bool learns =
+      gradient_wanted(x, norm.scale, norm.bias, up.kernel.leaf, up.bias.leaf, down.kernel.leaf, down.bias.leaf);
   if (!learns) {
     const Tensor hidden = affine_gelu(norm_forward(rows, norm, nullptr), up.kernel.value, up.bias.value, nullptr);
     return affine(hidden, down.kernel.value, down.bias.value, rows).view(x.sizes());

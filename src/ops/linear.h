@@ -1,5 +1,5 @@
-// Linear maps with what stands around them in a pre-norm residual block: the norm before, the sum after, and a whole MLP.
-// Fused so that backward keeps x and not norm(x), the argument of gelu and not its value, and no pass only adds.
+// Linear maps with what stands around them in a pre-norm residual block: the norm before, the sum after, and a whole
+// MLP. Fused so that backward keeps x and not norm(x), the argument of gelu and not its value, and no pass only adds.
 #pragma once
 
 #include "ops/norm.h"

@@ -27,8 +27,8 @@ kernels::Matrix<T> matrix(const Tensor& tensor) {
 template <class In, class Out>
 bool multiply(const MatmulParams<In, Out>& p, const Tensor& beside) {
   const c10::cuda::CUDAGuard guard(beside.device());
-  const Tensor workspace = at::empty({static_cast<std::int64_t>(kernels::kMatmulWorkspace)},
-                                     beside.options().dtype(at::kByte));
+  const Tensor workspace =
+      at::empty({static_cast<std::int64_t>(kernels::kMatmulWorkspace)}, beside.options().dtype(at::kByte));
   return kernels::matmul_cuda(p, workspace.data_ptr(), c10::cuda::getCurrentCUDAStream());
 }
 

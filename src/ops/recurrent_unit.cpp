@@ -109,8 +109,8 @@ class RecurrentUnit : public torch::autograd::Function<RecurrentUnit> {
     block_diagonal_add_input_gradient(lines(g.a_logits), a_gate, lines(g.x));
     const CausalConv1dGradients conv = causal_conv1d_backward(branch(both, 0), s[1], s[2], s[3], g.x,
                                                               contiguous_or_undefined(grads[2]), branch(dboth, 0));
-    return {dboth,    conv.w, conv.b, dinput_gate, da_gate, g.input_bias, g.a_bias, g.a_param, conv.state,
-            g.h0,     {},     {},     {}};
+    return {dboth,      conv.w, conv.b, dinput_gate, da_gate, g.input_bias, g.a_bias, g.a_param,
+            conv.state, g.h0,   {},     {},          {}};
   }
 };
 

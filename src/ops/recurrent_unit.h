@@ -29,8 +29,8 @@ struct RecurrentUnitResult {
   at::Tensor conv_state;  // [rows, 3, R], dtype of both
 };
 
-// The formulas of causal_conv1d.h, block_diagonal.h and rg_lru.h in a row. Differentiable once in every tensor but reset;
-// deterministic. Error: shapes, dtypes or devices that do not fit; T = 0; CUDA tensors in a build without CUDA.
+// The formulas of causal_conv1d.h, block_diagonal.h and rg_lru.h in a row. Differentiable once in every tensor but
+// reset; deterministic. Error: shapes, dtypes or devices that do not fit; T = 0; CUDA tensors in a build without CUDA.
 RecurrentUnitResult recurrent_unit(const RecurrentUnitArgs& args);
 
 }  // namespace trecvit::ops

@@ -8,6 +8,7 @@
 #include "formats/sample_arrays.h"
 #include "io/convert.h"
 #include "io/io_fixture.h"
+#include "ops/patches.h"
 
 namespace trecvit {
 namespace {
@@ -75,7 +76,7 @@ TEST(Vit, InputRangeIsFoldedIntoThePatchEmbedding) {
     const at::NoGradGuard no_grad;
     const auto& tokenizer = model.net.tokenizer();
     const Tensor tokens = tokenizer.with_cls(
-        tokenizer.embed(nn::to_patches(picture.permute({0, 2, 3, 1}).contiguous().unsqueeze(0), 4, at::kFloat)));
+        tokenizer.embed(ops::to_patches(picture.permute({0, 2, 3, 1}).contiguous().unsqueeze(0), 4, at::kFloat)));
     EXPECT_LT((tokens[0] - wanted).abs().max().item<double>(), 2e-4);
   }
 }

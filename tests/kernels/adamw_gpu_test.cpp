@@ -36,7 +36,8 @@ TEST(GpuAdamW, MatchesTheReferenceAndRepeats) {
       for (const double clip : {0.0, 0.5}) {
         SCOPED_TRACE(testing::Message() << count << " from " << offset << ", clip " << clip);
         Rng rng(9);
-        const auto value = random_numbers<float>(count + offset, rng, 1), gradient = random_numbers<float>(count + offset, rng, 1);
+        const auto value = random_numbers<float>(count + offset, rng, 1),
+                   gradient = random_numbers<float>(count + offset, rng, 1);
         auto mean = random_numbers<float>(count + offset, rng, 0.1);
         auto square = random_numbers<float>(count + offset, rng, 0.1, 1.0);
         const AdamWParams<float> p{

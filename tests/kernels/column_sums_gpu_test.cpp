@@ -33,7 +33,8 @@ void expect_matches(std::int64_t rows, std::int64_t columns) {
 
 TEST(GpuColumnSums, MatchTheReference) {
   if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
-  for (const auto& [rows, columns] : {std::pair{1, 1}, {3, 7}, {33, 24}, {197, 768}, {1000, 130}, {70'000, 8}, {5, 3072}}) {
+  for (const auto& [rows, columns] :
+       {std::pair{1, 1}, {3, 7}, {33, 24}, {197, 768}, {1000, 130}, {70'000, 8}, {5, 3072}}) {
     expect_matches<float>(rows, columns);
     expect_matches<Bf16>(rows, columns);
   }

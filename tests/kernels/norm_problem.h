@@ -29,8 +29,13 @@ struct NormResults {
   std::vector<S> mean, inverse, dscale, dbias;
 
   NormResults(const NormShape& shape, const Io& io, const S& wide)
-      : y(shape.rows * shape.channels, io), dx(y), y_again(y), mean(shape.rows, wide), inverse(mean),
-        dscale(shape.channels, wide), dbias(dscale) {}
+      : y(shape.rows * shape.channels, io),
+        dx(y),
+        y_again(y),
+        mean(shape.rows, wide),
+        inverse(mean),
+        dscale(shape.channels, wide),
+        dbias(dscale) {}
 
   NormForward<Io> forward(const NormInputs<Io>& inputs) {
     const bool layer = inputs.kind == NormKind::kLayer;
@@ -56,7 +61,8 @@ void expect_norm_matches(NormKind kind, const NormShape& shape, bool more, const
   Rng rng(13);
   const auto x = random_numbers<Io>(all, rng, 2.0, 0.7), dy = random_numbers<Io>(all, rng, 1.0);
   const auto dskip = random_numbers<Io>(all, rng, 1.0);
-  const auto scale = random_numbers<float>(shape.channels, rng, 0.5), bias = random_numbers<float>(shape.channels, rng, 1);
+  const auto scale = random_numbers<float>(shape.channels, rng, 0.5),
+             bias = random_numbers<float>(shape.channels, rng, 1);
 
   NormResults<double, double> expected(shape, 0.0, 0.0);
   const auto exact = norm_inputs(kind, shape, x.exact.data(), scale.exact.data(), bias.exact.data());
@@ -95,9 +101,10 @@ void expect_norm_matches(NormKind kind, const NormShape& shape, bool more, const
 template <class Io, class Device>
 void expect_norms_match(const Device& device, double tolerance) {
   for (const NormKind kind : {NormKind::kRms, NormKind::kLayer}) {
-    for (const NormShape& shape : {NormShape{1, 1}, NormShape{3, 7}, NormShape{33, 24}, NormShape{197, 32},
-                                   NormShape{70, 768}, NormShape{9, 384}, NormShape{2201, 24}, NormShape{50, 192}, NormShape{17, 1024},
-                                   NormShape{129, 250}, NormShape{5, 1030}, NormShape{300, 1280}}) {
+    for (const NormShape& shape :
+         {NormShape{1, 1}, NormShape{3, 7}, NormShape{33, 24}, NormShape{197, 32}, NormShape{70, 768},
+          NormShape{9, 384}, NormShape{2201, 24}, NormShape{50, 192}, NormShape{17, 1024}, NormShape{129, 250},
+          NormShape{5, 1030}, NormShape{300, 1280}}) {
       expect_norm_matches<Io>(kind, shape, /*more=*/shape.rows % 2 == 1, device, tolerance);
     }
   }

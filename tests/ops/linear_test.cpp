@@ -29,7 +29,7 @@ struct Inputs {
 };
 Inputs draw(std::int64_t rows, std::int64_t width, std::int64_t hidden) {
   at::manual_seed(6);
-  return {numbers({2, rows, width}),       numbers({2, rows, hidden}), numbers({width}) + 1, numbers({width}),
+  return {numbers({2, rows, width}),      numbers({2, rows, hidden}), numbers({width}) + 1,           numbers({width}),
           numbers({width, hidden}, 0.25), numbers({hidden}),          numbers({hidden, width}, 0.25), numbers({width})};
 }
 
@@ -39,8 +39,8 @@ std::vector<Tensor> run(const Inputs& drawn, const Case& c, const F& f) {
   const auto wide = c.dtype == at::kDouble ? at::kDouble : at::kFloat;
   Inputs leaves;
   Tensor Inputs::*const activations[] = {&Inputs::x, &Inputs::residual};
-  Tensor Inputs::*const parameters[] = {&Inputs::scale, &Inputs::shift,    &Inputs::up,
-                                        &Inputs::up_bias, &Inputs::down, &Inputs::down_bias};
+  Tensor Inputs::*const parameters[] = {&Inputs::scale,   &Inputs::shift, &Inputs::up,
+                                        &Inputs::up_bias, &Inputs::down,  &Inputs::down_bias};
   for (auto field : activations) leaves.*field = (drawn.*field).to(c.device, c.dtype).clone().requires_grad_(true);
   for (auto field : parameters) leaves.*field = (drawn.*field).to(c.device, wide).clone().requires_grad_(true);
   std::vector<Tensor> results = f(leaves);
@@ -98,7 +98,9 @@ void expect_all_same(const Case& c) {
         const auto [skip, out] = norm_linear(i.x, layer(i), up(i));
         return Results{skip, out};
       },
-      [](const Inputs& i) { return Results{i.x, at::matmul(layer_norm(i), i.up) + i.up_bias}; });
+      [](const Inputs& i) {
+        return Results{i.x, at::matmul(layer_norm(i), i.up) + i.up_bias};
+      });
   expect_same(
       c, [](const Inputs& i) { return Results{norm_linear(i.x, rms(i), up(i)).out}; },
       [](const Inputs& i) { return Results{at::matmul(rms_norm(i), i.up) + i.up_bias}; });

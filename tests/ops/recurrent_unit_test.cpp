@@ -30,9 +30,16 @@ std::vector<Tensor> draw(std::int64_t frames, std::int64_t rows, std::int64_t bl
   const auto numbers = [](at::IntArrayRef shape, double scale) {
     return (at::randn(shape) * scale).to(at::kBFloat16).to(at::kDouble);
   };
-  std::vector<Tensor> drawn{numbers({frames, rows, 2 * r}, 1), numbers({4, r}, 0.5),  numbers({r}, 0.5),
-                            numbers({blocks, d, d}, 0.5),      numbers({blocks, d, d}, 0.5), numbers({r}, 1),
-                            numbers({r}, 1),                   numbers({r}, 1),       Tensor(), Tensor()};
+  std::vector<Tensor> drawn{numbers({frames, rows, 2 * r}, 1),
+                            numbers({4, r}, 0.5),
+                            numbers({r}, 0.5),
+                            numbers({blocks, d, d}, 0.5),
+                            numbers({blocks, d, d}, 0.5),
+                            numbers({r}, 1),
+                            numbers({r}, 1),
+                            numbers({r}, 1),
+                            Tensor(),
+                            Tensor()};
   if (state) drawn[8] = numbers({rows, 3, r}, 1), drawn[9] = numbers({rows, r}, 1);
   return drawn;
 }
@@ -45,8 +52,8 @@ RecurrentUnitResult composed(const RecurrentUnitArgs& a) {
   const auto gate = [&](const Weight& w) {
     return block_diagonal(x, w.leaf.to(x.scalar_type())).view(conv.out.sizes());
   };
-  const auto lru = rg_lru({conv.out, gate(a.input_gate), gate(a.a_gate), halves[1], a.input_bias, a.a_bias, a.a_param,
-                           a.h0, a.reset});
+  const auto lru = rg_lru(
+      {conv.out, gate(a.input_gate), gate(a.a_gate), halves[1], a.input_bias, a.a_bias, a.a_param, a.h0, a.reset});
   return {lru.out, lru.h_last, conv.state};
 }
 
@@ -57,10 +64,12 @@ std::vector<Tensor> run(const std::vector<Tensor>& drawn, const Case& c, const T
   std::vector<Tensor> leaves;
   for (int which = 0; which < kTensors; ++which) {
     const Tensor& t = drawn[static_cast<std::size_t>(which)];
-    leaves.push_back(t.defined() ? t.to(c.device, is_activation(which) ? c.dtype : wide).clone().requires_grad_(true) : t);
+    leaves.push_back(t.defined() ? t.to(c.device, is_activation(which) ? c.dtype : wide).clone().requires_grad_(true)
+                                 : t);
   }
   const auto weight = [&](int which) {
-    return Weight{leaves[static_cast<std::size_t>(which)], leaves[static_cast<std::size_t>(which)].detach().to(c.dtype)};
+    return Weight{leaves[static_cast<std::size_t>(which)],
+                  leaves[static_cast<std::size_t>(which)].detach().to(c.dtype)};
   };
   const RecurrentUnitResult result = unit({.both = leaves[0],
                                            .conv_w = leaves[1],

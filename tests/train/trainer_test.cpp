@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/file.h"
@@ -142,6 +143,26 @@ TEST_F(Trainer, RefusesACheckpointOfAnotherSize) {
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("has the shape"), testing::HasSubstr("this model wants")));
+  }
+}
+
+// The step that went bad is named though the loop looks at its numbers while the next one runs.
+TEST_F(Trainer, NamesTheStepThatIsNotFinite) {
+  train(request("sound", 1), never_);
+  ModelFile file = read_model(root_ / "sound/checkpoints/last");
+  std::byte* bytes = nullptr;
+  Array broken = allocate_array(Dtype::kF32, file.arrays.at("encoder/encoder_norm/bias").shape, &bytes);
+  std::fill_n(reinterpret_cast<float*>(bytes), broken.count(), std::numeric_limits<float>::quiet_NaN());
+  file.arrays["encoder/encoder_norm/bias"] = broken;
+  write_model(root_ / "broken.safetensors", file.arrays, file.config, file.labels, file.preprocessing);
+  auto r = request("broken", 4);
+  r.init = root_ / "broken.safetensors";
+  try {
+    train(r, never_);
+    FAIL() << "went on";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("step 0: not a finite number"),
+                                             testing::HasSubstr("the gradient of ")));
   }
 }
 

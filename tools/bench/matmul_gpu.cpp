@@ -114,8 +114,9 @@ void bench(const Layer& layer, std::int64_t rows) {
   ColumnSumsParams<Bf16> sums{rows, out, y, db, partials};
   const double us = median_us([&] { return column_sums_cuda(sums, nullptr), true; });
   std::printf("%-12s %-32s %8.1f us %6.0f GB/s\n", layer.name, "bias gradient", us, rows * out * 2 / us * 1e-3);
-  for (void* array : {static_cast<void*>(x), static_cast<void*>(w), static_cast<void*>(bias), static_cast<void*>(y),
-                      static_cast<void*>(other), static_cast<void*>(dw), static_cast<void*>(db), static_cast<void*>(partials)}) {
+  for (void* array :
+       {static_cast<void*>(x), static_cast<void*>(w), static_cast<void*>(bias), static_cast<void*>(y),
+        static_cast<void*>(other), static_cast<void*>(dw), static_cast<void*>(db), static_cast<void*>(partials)}) {
     succeed(cudaFree(array));
   }
 }
@@ -150,9 +151,9 @@ int main(int argc, char** argv) {
     const std::int64_t rows = argc > 1 ? std::atoll(argv[1]) : 8 * 16 * 197;
     succeed(cudaMalloc(&workspace, kMatmulWorkspace));
     std::printf("%lld rows\n", static_cast<long long>(rows));
-    for (const Layer& layer : {Layer{"linear_x|y", 768, 3072}, Layer{"linear_out", 1536, 768, false, true},
-                               Layer{"q|k|v", 768, 2304}, Layer{"out", 768, 768, false, true},
-                               Layer{"fc1", 768, 3072, true}, Layer{"fc2", 3072, 768, false, true}}) {
+    for (const Layer& layer :
+         {Layer{"linear_x|y", 768, 3072}, Layer{"linear_out", 1536, 768, false, true}, Layer{"q|k|v", 768, 2304},
+          Layer{"out", 768, 768, false, true}, Layer{"fc1", 768, 3072, true}, Layer{"fc2", 3072, 768, false, true}}) {
       bench(layer, rows);
     }
     bench_gates(rows);
