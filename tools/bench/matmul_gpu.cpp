@@ -6,11 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
-#include <vector>
 
-#include "core/error.h"
-#include "core/rng.h"
+#include "gpu_bench.h"
 #include "kernels/column_sums/column_sums_cuda.h"
 #include "kernels/matmul/matmul_cuda.h"
 
@@ -19,54 +16,17 @@ namespace {
 using namespace trecvit;
 using namespace trecvit::kernels;
 
-void succeed(cudaError_t status) {
-  if (status != cudaSuccess) throw Error("CUDA: ", cudaGetErrorString(status));
-}
-
-template <class T>
-T* random_array(std::int64_t count) {
-  static std::vector<T> numbers;
-  if (numbers.empty()) {
-    Rng rng(1);
-    numbers.resize(1 << 20);
-    for (T& number : numbers) narrow(static_cast<float>(rng.normal()), number);
-  }
-  T* array = nullptr;
-  succeed(cudaMalloc(&array, count * sizeof(T)));
-  const auto piece = static_cast<std::int64_t>(numbers.size());
-  for (std::int64_t at = 0; at < count; at += piece) {
-    succeed(cudaMemcpy(array + at, numbers.data(), std::min(piece, count - at) * sizeof(T), cudaMemcpyHostToDevice));
-  }
-  return array;
-}
-
-double median_us(const std::function<bool()>& work) {
-  cudaEvent_t begin, end;
-  succeed(cudaEventCreate(&begin));
-  succeed(cudaEventCreate(&end));
-  for (int warm = 0; warm < 3; ++warm) {
-    if (!work()) return 0;
-  }
-  std::vector<float> times(15);
-  for (float& time : times) {
-    succeed(cudaEventRecord(begin));
-    work();
-    succeed(cudaEventRecord(end));
-    succeed(cudaEventSynchronize(end));
-    succeed(cudaEventElapsedTime(&time, begin, end));
-  }
-  std::nth_element(times.begin(), times.begin() + 7, times.end());
-  return times[7] * 1e3;
-}
-
 void* workspace = nullptr;
 
 template <class In, class Out>
 void print(const char* name, const char* how, const MatmulParams<In, Out>& p) {
-  const double us = median_us([&] { return matmul_cuda(p, workspace, nullptr); });
-  const double operations = 2.0 * static_cast<double>(p.batch) * p.rows * p.columns * p.inner;
-  if (us > 0) std::printf("%-12s %-32s %8.1f us %6.0f TFLOP/s\n", name, how, us, operations / us * 1e-6);
-  if (us == 0) std::printf("%-12s %-32s no algorithm\n", name, how);
+  if (!matmul_cuda(p, workspace, nullptr)) {
+    std::printf("%-12s %-32s no algorithm\n", name, how);
+    return;
+  }
+  const double us = median_us([&] { matmul_cuda(p, workspace, nullptr); });
+  const double operations = 2.0 * static_cast<double>(p.batch * p.rows * p.columns * p.inner);
+  std::printf("%-12s %-32s %8.1f us %6.0f TFLOP/s\n", name, how, us, operations / us * 1e-6);
 }
 
 struct Layer {
@@ -75,12 +35,13 @@ struct Layer {
   bool gelu, residual;
 };
 
-void bench(const Layer& layer, std::int64_t rows) {
+void bench(Pool& pool, const Layer& layer, std::int64_t rows) {
+  pool.rewind();
   const std::int64_t in = layer.in, out = layer.out;
-  Bf16 *x = random_array<Bf16>(rows * in), *w = random_array<Bf16>(in * out), *bias = random_array<Bf16>(out);
-  Bf16 *y = random_array<Bf16>(rows * out), *other = random_array<Bf16>(rows * std::max(in, out));
-  float *dw = random_array<float>(in * out), *db = random_array<float>(out);
-  float* partials = random_array<float>(column_sums_partials_cuda(rows, out));
+  Bf16 *x = pool.take<Bf16>(rows * in), *w = pool.take<Bf16>(in * out), *bias = pool.take<Bf16>(out);
+  Bf16 *y = pool.take<Bf16>(rows * out), *other = pool.take<Bf16>(rows * std::max(in, out));
+  float *dw = pool.take<float>(in * out), *db = pool.take<float>(out);
+  float* partials = pool.take<float>(column_sums_partials_cuda(rows, out));
 
   MatmulParams<Bf16, Bf16> forward{.rows = rows, .columns = out, .inner = in, .a = {x, in}, .b = {w, out}};
   forward.d = {y, out};
@@ -112,21 +73,17 @@ void bench(const Layer& layer, std::int64_t rows) {
   weight.transpose_a = true, weight.d = {dw, out};
   print(layer.name, "weight gradient", weight);
   ColumnSumsParams<Bf16> sums{rows, out, y, db, partials};
-  const double us = median_us([&] { return column_sums_cuda(sums, nullptr), true; });
+  const double us = median_us([&] { column_sums_cuda(sums, nullptr); });
   std::printf("%-12s %-32s %8.1f us %6.0f GB/s\n", layer.name, "bias gradient", us, rows * out * 2 / us * 1e-3);
-  for (void* array :
-       {static_cast<void*>(x), static_cast<void*>(w), static_cast<void*>(bias), static_cast<void*>(y),
-        static_cast<void*>(other), static_cast<void*>(dw), static_cast<void*>(db), static_cast<void*>(partials)}) {
-    succeed(cudaFree(array));
-  }
 }
 
 // The gates: 12 blocks of 128 channels; one gate at a time, and both side by side in one product of 256 columns.
-void bench_gates(std::int64_t rows) {
+void bench_gates(Pool& pool, std::int64_t rows) {
+  pool.rewind();
   constexpr std::int64_t kBlocks = 12, kIn = 128, kWidth = kBlocks * kIn;
-  Bf16 *x = random_array<Bf16>(rows * kWidth), *y = random_array<Bf16>(rows * kWidth * 2);
-  Bf16* w = random_array<Bf16>(kBlocks * kIn * kIn * 2);
-  float* dw = random_array<float>(kBlocks * kIn * kIn * 2);
+  Bf16 *x = pool.take<Bf16>(rows * kWidth), *y = pool.take<Bf16>(rows * kWidth * 2);
+  Bf16* w = pool.take<Bf16>(kBlocks * kIn * kIn * 2);
+  float* dw = pool.take<float>(kBlocks * kIn * kIn * 2);
   for (const std::int64_t out : {kIn, 2 * kIn}) {
     const char* name = out == kIn ? "one gate" : "both gates";
     const std::int64_t wide = kBlocks * out;
@@ -150,13 +107,14 @@ int main(int argc, char** argv) {
   try {
     const std::int64_t rows = argc > 1 ? std::atoll(argv[1]) : 8 * 16 * 197;
     succeed(cudaMalloc(&workspace, kMatmulWorkspace));
+    Pool pool;
     std::printf("%lld rows\n", static_cast<long long>(rows));
     for (const Layer& layer :
          {Layer{"linear_x|y", 768, 3072}, Layer{"linear_out", 1536, 768, false, true}, Layer{"q|k|v", 768, 2304},
           Layer{"out", 768, 768, false, true}, Layer{"fc1", 768, 3072, true}, Layer{"fc2", 3072, 768, false, true}}) {
-      bench(layer, rows);
+      bench(pool, layer, rows);
     }
-    bench_gates(rows);
+    bench_gates(pool, rows);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_matmul_gpu: %s\n", error.what());
     return 1;
