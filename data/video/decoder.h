@@ -36,8 +36,12 @@ struct DecodeCounts {
 struct DecoderOptions {
   double deadline_s = 30;  // longest time one call may spend on this file; past it Error
   std::int64_t memory_bytes =
-      48 << 20;  // packets of files up to this size stay in memory; of larger ones they are read again
+      48 << 20;             // packets of files up to this size stay in memory; of larger ones they are read again
+  std::string index_cache;  // folder where the scans of those larger files are kept; empty: nowhere
 };
+
+// XDG_CACHE_HOME/trecvit/index, else HOME/.cache/trecvit/index; empty when neither variable is set.
+std::string default_index_cache();
 
 // One file, one decoding thread. Not thread-safe; movable.
 class Decoder {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "data/video/index_cache.h"
 
 namespace trecvit::video {
 
@@ -171,17 +172,30 @@ bool FrameSource::take_faults() {
 }
 
 void FrameSource::build_index() {
-  if (index_) return;
+  if (index_ || load_cached_index()) return;
   index_ = scan(container_, options_.memory_bytes);
   file_position_ = index_->packets.size();
   codec_.reset();  // the index knows how many frames are reordered
   jump(0);
   counts_.jumps = 0;
-  if (index_->by_time) return;
-  // The order in which the decoder presents frames is the index.
-  Clock clock = new_clock();
-  while (advance()) index_->times.push_back(clock.next(picture_->best_effort_timestamp));
+  if (!index_->by_time) {  // the order in which the decoder presents frames is the index
+    Clock clock = new_clock();
+    while (advance()) index_->times.push_back(clock.next(picture_->best_effort_timestamp));
+    jump(0);
+  }
+  if (!index_->kept && container_.damage().empty()) store_index(options_.index_cache, name_, *index_);
+}
+
+bool FrameSource::load_cached_index() {
+  if (options_.index_cache.empty() || file_bytes(name_) <= options_.memory_bytes) return false;
+  index_ = load_index(options_.index_cache, name_);
+  if (!index_) return false;
+  container_.rewind();
+  file_position_ = 0;
+  codec_.reset();
   jump(0);
+  counts_.jumps = 0;
+  return true;
 }
 
 }  // namespace trecvit::video

@@ -63,6 +63,7 @@ class FrameSource {
   void open_codec();
   void jump(std::size_t packet);
   void begin(const StartPoint& start);
+  bool load_cached_index();
   bool run_to(std::int64_t number);
 
   const std::string name_;

@@ -1,0 +1,38 @@
+// A video that was taken apart: a folder with one picture per frame.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "data/video/frame.h"
+
+namespace trecvit::video {
+
+// .jpg .jpeg .png .bmp .webp, in the order of the last number in their names (img_2 before img_10), then of the names.
+// Not thread-safe; movable.
+class FrameFolder {
+ public:
+  // Error: no such folder, no picture in it.
+  explicit FrameFolder(const std::filesystem::path& folder, double deadline_s = 30);
+  ~FrameFolder();
+  FrameFolder(FrameFolder&&) noexcept;
+  FrameFolder& operator=(FrameFolder&&) noexcept;
+
+  std::int64_t frames() const;
+
+  // As Decoder::decode. Frame::pts_s counts frames, for nobody knows their rate. Error: a number outside the folder, a
+  // picture that cannot be decoded.
+  void decode(std::span<const std::int64_t> numbers,
+              const std::function<void(std::size_t k, const Frame& frame)>& sink);
+
+  std::int64_t decoded() const;  // pictures so far
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trecvit::video
