@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
-#include "data/datasets/readers.h"
+#include "data/datasets/dataset.h"
 
 namespace trecvit::tools {
 namespace {
@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 std::vector<std::string> videos_below(const fs::path& folder) {
   std::vector<std::string> found;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && datasets::is_video(entry.path())) found.push_back(entry.path().string());
+    if (entry.is_regular_file() && is_video(entry.path())) found.push_back(entry.path().string());
   }
   std::sort(found.begin(), found.end());
   if (found.empty()) throw Error(folder.string(), " holds no video");

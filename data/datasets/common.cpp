@@ -32,16 +32,6 @@ std::string normalised(const std::string& name) {
   return plain;
 }
 
-bool is_video(const fs::path& path) {
-  std::string suffix = path.extension().string();
-  std::transform(suffix.begin(), suffix.end(), suffix.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const char* known : {".mp4", ".webm", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv", ".ogv",
-                            ".3gp", ".ts", ".gif"}) {
-    if (suffix == known) return true;
-  }
-  return false;
-}
-
 std::vector<std::string> read_lines(const fs::path& path) {
   const std::string content = read_file(path);
   std::vector<std::string> lines;
@@ -79,3 +69,17 @@ fs::path first_existing(const std::vector<fs::path>& candidates) {
 }
 
 }  // namespace trecvit::datasets
+
+namespace trecvit {
+
+bool is_video(const std::filesystem::path& path) {
+  std::string suffix = path.extension().string();
+  std::transform(suffix.begin(), suffix.end(), suffix.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const char* known : {".mp4", ".webm", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv", ".ogv",
+                            ".3gp", ".ts", ".gif"}) {
+    if (suffix == known) return true;
+  }
+  return false;
+}
+
+}  // namespace trecvit

@@ -16,6 +16,7 @@ struct Sample {
   std::int64_t label = -1;     // index in Dataset::labels; -1: not known
   double start_s = -1;         // the part of the file that counts, seconds from its first frame; < 0: from the start
   double end_s = -1;           // < 0: to the end
+  std::int64_t frames = 0;     // > 0: `path` is a folder of extracted frames, the first so many of which count
 };
 
 struct Dataset {
@@ -25,6 +26,9 @@ struct Dataset {
   std::vector<std::string> labels;  // class names by index; SSv2's are the templates without brackets
   std::vector<Sample> samples;      // in the order of the annotation file
 };
+
+// Has a suffix of a video file (.mp4, .webm, .avi, .mkv, ...).
+bool is_video(const std::filesystem::path& path);
 
 // Reads the annotations of one split; opens no video. `split`: "val", "validation" and "validate" are the same.
 // Error: no such folder or split, nothing in it, a file that is not what it should be (with the line), a label that the

@@ -126,7 +126,11 @@ Dataset from_entries(const std::map<std::string, std::vector<Entry>>& by_split, 
   const fs::path base = find_base(entries, file);
   dataset.samples.reserve(entries.size());
   for (const Entry& entry : entries) {
-    Sample sample{.id = entry.path, .path = base / entry.path, .start_s = entry.start_s, .end_s = entry.end_s};
+    Sample sample{.id = entry.path,
+                  .path = base / entry.path,
+                  .start_s = entry.start_s,
+                  .end_s = entry.end_s,
+                  .frames = entry.frames};
     if (numbers && !entry.label.empty()) {
       sample.label = std::stol(entry.label);
       if (sample.label < -1) {

@@ -15,7 +15,8 @@ struct Entry {
   std::string path;   // as written
   std::string label;  // a number or a name; empty: not known
   double start_s = -1, end_s = -1;
-  std::size_t line = 0;  // from 1
+  std::int64_t frames = 0;  // > 0: a folder of so many extracted frames
+  std::size_t line = 0;     // from 1
 };
 
 // The files that hold the splits: `root` is one file, or a folder with files named by split. Suffixes in order of

@@ -1,5 +1,5 @@
-// Lists of "path label" separated by a blank (VideoMAE, V-JEPA 2, SlowFast: also when named .csv), comma or tab; and
-// files of JSON lines {"path", "label", "start", "end"}.
+// Lists of "path label" separated by a blank (VideoMAE, V-JEPA 2, SlowFast: also when named .csv), comma or tab; of
+// "folder frames label" for extracted frames; and files of JSON lines {"path", "label", "start", "end"}.
 #include <algorithm>
 
 #include "core/error.h"
@@ -26,6 +26,25 @@ std::vector<std::string> split_blanks(const std::string& line) {
   return split_last_blank(line);
 }
 
+bool is_count(const std::string& text) {
+  return !text.empty() && text.size() < 8 && text.find_first_not_of("0123456789") == std::string::npos &&
+         std::stol(text) > 0;
+}
+
+// "folder frames label" of extracted frames: folder and label may contain blanks, so the last count with something
+// behind it is the number of frames. Empty when there is none.
+std::vector<std::string> split_frames(const std::string& line) {
+  const std::string text(trimmed(line));
+  for (std::size_t end = text.rfind(' '); end != std::string::npos && end > 0; end = text.rfind(' ', end - 1)) {
+    const std::size_t begin = text.rfind(' ', end - 1);
+    if (begin == std::string::npos) break;
+    const std::string word = text.substr(begin + 1, end - begin - 1);
+    if (is_count(word)) return {text.substr(0, begin), word, text.substr(end + 1)};
+  }
+  return {};
+}
+
+// Fields of a line: path [label], or folder, frames, label.
 std::vector<std::string> split_line(const std::string& line) {
   if (line.find('\t') != std::string::npos) return split_fields(line, '\t');
   if (line.find(',') != std::string::npos) {
@@ -33,8 +52,12 @@ std::vector<std::string> split_line(const std::string& line) {
     std::vector<std::string> fields = split_fields(line, ',');
     if (is_video(fields[0])) return fields;
     if (fields.size() == 2 && fields[1].find_first_of("/.") == std::string::npos) return fields;  // a header
+    if (fields.size() == 3 && is_count(fields[1])) return fields;
   }
-  return split_blanks(line);
+  std::vector<std::string> fields = split_blanks(line);
+  if (is_video(fields[0])) return fields;
+  const std::vector<std::string> frames = split_frames(line);
+  return frames.empty() ? fields : frames;
 }
 
 std::vector<Entry> read_list_file(const fs::path& file) {
@@ -47,9 +70,13 @@ std::vector<Entry> read_list_file(const fs::path& file) {
     const bool header = entries.empty() && !is_video(entry.path) &&
                         (normalised(entry.label) == "label" || normalised(entry.label) == "class");
     if (header) continue;
-    if (!is_video(entry.path) && !fs::path(entry.path).has_extension()) {
+    if (!is_video(entry.path) && fields.size() == 3 && is_count(fields[1])) {
+      entry.frames = std::stol(fields[1]);
+      entry.label = fields[2];
+    } else if (!is_video(entry.path) && !fs::path(entry.path).has_extension()) {
       throw Error(file.string(), " line ", i + 1, ": \"", entry.path,
-                  "\" is not a video file; lists of extracted frames cannot be read, give the videos themselves");
+                  "\" is not a video file; a line must be \"path label\", or \"folder frames label\" for extracted "
+                  "frames");
     }
     entries.push_back(std::move(entry));
   }

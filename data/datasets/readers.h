@@ -41,9 +41,6 @@ std::vector<std::string> split_names(const std::string& split);
 // Lower case, [a-z0-9] only: how class names of folders and of annotations are compared.
 std::string normalised(const std::string& name);
 
-// Has a suffix of a video file (.mp4, .webm, .avi, .mkv, ...).
-bool is_video(const fs::path& path);
-
 // Lines without their ends ("\n", "\r\n"); a byte-order mark is passed over.
 std::vector<std::string> read_lines(const fs::path& path);
 

@@ -1,41 +1,103 @@
 #include "data/loader/clip_reader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <ctime>
+#include <numeric>
 
 #include "core/error.h"
 #include "data/loader/order.h"
 #include "data/video/decoder.h"
+#include "data/video/frame_folder.h"
 
 namespace trecvit {
+namespace {
 
-void ClipReader::choose_frames(std::int64_t first, std::int64_t count, std::int64_t number, Rng& rng) {
+double thread_cpu_s() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+}  // namespace
+
+class ClipReader::Stopwatch {
+ public:
+  // Adds the time since the last lap.
+  void lap(double& sum) {
+    const Clock::time_point now = Clock::now();
+    sum += std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last_ = Clock::now();
+};
+
+std::uint64_t ClipReader::stream(std::int64_t epoch, std::int64_t number, std::int64_t clip) const {
+  const std::uint64_t of_epoch = mix(stream_id("loader.clip"), static_cast<std::uint64_t>(epoch));
+  return mix(mix(of_epoch, static_cast<std::uint64_t>(number)), static_cast<std::uint64_t>(clip));
+}
+
+void ClipReader::choose_frames(const Timeline& timeline, std::int64_t first, std::int64_t epoch, std::int64_t number) {
   const auto t = static_cast<std::size_t>(options_.sampling.frames);
   numbers_.resize(t * static_cast<std::size_t>(options_.clips));
   for (std::int64_t clip = 0; clip < options_.clips; ++clip) {
     const std::span<std::int64_t> chosen(&numbers_[static_cast<std::size_t>(clip) * t], t);
     if (options_.training) {
-      training_frames(count, options_.sampling, rng, chosen);
+      Rng rng(options_.seed, mix(stream(epoch, number, clip), stream_id("frames")));
+      training_frames(timeline.count(), options_.sampling, rng, chosen);
     } else {
-      evaluation_frames(count, options_.sampling, clip, options_.clips, chosen);
+      evaluation_frames(timeline.count(), options_.sampling, clip, options_.clips, chosen);
     }
-    for (std::int64_t& n : chosen) n += first;
+    for (std::int64_t& n : chosen) n = first + timeline.frame(n);
     if (!options_.shuffle_frames) continue;
-    const std::uint64_t stream = mix(stream_id("loader.shuffle_frames"), static_cast<std::uint64_t>(number));
-    Rng shuffle(options_.seed, mix(stream, static_cast<std::uint64_t>(clip)));
+    const std::uint64_t of_sample = mix(stream_id("loader.shuffle_frames"), static_cast<std::uint64_t>(number));
+    Rng shuffle(options_.seed, mix(of_sample, static_cast<std::uint64_t>(clip)));
     for (std::size_t i = t - 1; i > 0; --i) {
       std::swap(chosen[i], chosen[static_cast<std::size_t>(shuffle.below(static_cast<std::int64_t>(i) + 1))]);
     }
   }
 }
 
-bool ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target) {
-  const std::uint64_t stream = mix(stream_id("loader.clip"), static_cast<std::uint64_t>(epoch));
-  Rng rng(options_.seed, mix(stream, static_cast<std::uint64_t>(number)));
-  const Augmentation augmentation = options_.training ? draw_augmentation(options_.augment, rng) : Augmentation{};
-  const LightTable light(augmentation);
+void ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target) {
+  changes_.assign(static_cast<std::size_t>(options_.clips), {});
+  last_.assign(static_cast<std::size_t>(options_.clips), {});
+  if (options_.training) {
+    for (std::int64_t clip = 0; clip < options_.clips; ++clip) {
+      Rng rng(options_.seed, mix(stream(epoch, number, clip), stream_id("changes")));
+      changes_[static_cast<std::size_t>(clip)] = draw_augmentation(options_.augment, preprocess_.size(), rng);
+    }
+  }
+  struct CpuTime {
+    double& sum;
+    double began = thread_cpu_s();
+    ~CpuTime() { sum += thread_cpu_s() - began; }
+  } cpu_time{times_.cpu_s};
+  Stopwatch watch;
+  ++times_.videos;
+  if (sample.frames > 0) {
+    read_folder(sample, epoch, number, target, watch);
+  } else {
+    read_video(sample, epoch, number, target, watch);
+  }
+  for (std::int64_t clip = 0; options_.training && clip < options_.clips; ++clip) {
+    change(changes_[static_cast<std::size_t>(clip)],
+           {.pixels = target.pixels + static_cast<std::size_t>(clip) * preprocess_.bytes(),
+            .frame_step = target.frame_step,
+            .frames = options_.sampling.frames,
+            .height = preprocess_.size(),
+            .width = preprocess_.size()});
+  }
+  watch.lap(times_.change_s);
+}
 
-  video::Decoder decoder(sample.path.string(), {.deadline_s = options_.deadline_s});
+void ClipReader::read_video(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target,
+                            Stopwatch& watch) {
+  video::Decoder decoder(sample.path.string(),
+                         {.deadline_s = options_.deadline_s, .index_cache = options_.index_cache});
   const std::vector<double>& times = decoder.times();
   auto begin = times.begin(), end = times.end();
   if (sample.end_s >= 0) end = std::lower_bound(begin, end, sample.end_s);
@@ -45,28 +107,58 @@ bool ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t num
     throw Error("video ", sample.path.string(), " has no frame between ", std::max(0.0, sample.start_s), " s and ",
                 sample.end_s < 0 ? times.back() : sample.end_s, " s; its last frame is at ", times.back(), " s");
   }
-  choose_frames(begin - times.begin(), end - begin, number, rng);
+  choose_frames(Timeline({begin, end}, options_.sampling.fps), begin - times.begin(), epoch, number);
+  watch.lap(times_.open_s);
+  decoder.decode(numbers_, [&](std::size_t k, const video::Frame& frame) {
+    watch.lap(times_.decode_s);
+    keep(k, frame, target);
+    watch.lap(times_.convert_s);
+  });
+  watch.lap(times_.decode_s);
+  times_.decoded += decoder.counts().frames;
+}
 
+void ClipReader::read_folder(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target,
+                             Stopwatch& watch) {
+  if (options_.sampling.fps > 0) {
+    throw Error(sample.path.string(), " holds extracted frames, whose times nobody knows; data.fps must be 0");
+  }
+  video::FrameFolder folder(sample.path, options_.deadline_s);
+  if (folder.frames() < sample.frames) {
+    throw Error(sample.path.string(), " has ", folder.frames(), " pictures, but its list says ", sample.frames);
+  }
+  std::vector<double> times(static_cast<std::size_t>(sample.frames));
+  std::iota(times.begin(), times.end(), 0.0);
+  choose_frames(Timeline(times, 0), 0, epoch, number);
+  watch.lap(times_.open_s);
+  folder.decode(numbers_, [&](std::size_t k, const video::Frame& frame) {
+    watch.lap(times_.decode_s);
+    keep(k, frame, target);
+    watch.lap(times_.convert_s);
+  });
+  watch.lap(times_.decode_s);
+  times_.decoded += folder.decoded();
+}
+
+// Converts one frame for all crops of its clip.
+void ClipReader::keep(std::size_t k, const video::Frame& frame, const Target& target) {
+  ++times_.kept;
   const std::int64_t frames = options_.sampling.frames;
   const std::size_t picture = preprocess_.bytes();
-  last_.assign(static_cast<std::size_t>(options_.clips), {});
-  decoder.decode(numbers_, [&](std::size_t k, const video::Frame& frame) {
-    const auto clip = static_cast<std::int64_t>(k) / frames, t = static_cast<std::int64_t>(k) % frames;
-    Last& last = last_[static_cast<std::size_t>(clip)];
-    std::uint8_t* const pixels = target.pixels + static_cast<std::size_t>(t) * target.frame_step +
-                                 static_cast<std::size_t>(clip * options_.crops) * picture;
-    if (last.number == numbers_[k]) {  // a short video repeats frames
-      std::memcpy(pixels, last.pixels, picture * static_cast<std::size_t>(options_.crops));
-      return;
-    }
-    for (std::int64_t crop = 0; crop < options_.crops; ++crop) {
-      std::uint8_t* const view = pixels + static_cast<std::size_t>(crop) * picture;
-      preprocess_(frame, options_.training ? augmentation.crop : evaluation_crop(crop, options_.crops), view);
-      light.apply(view, picture);
-    }
-    last = {.number = numbers_[k], .pixels = pixels};
-  });
-  return augmentation.crop.flip;
+  const auto clip = static_cast<std::int64_t>(k) / frames, t = static_cast<std::int64_t>(k) % frames;
+  Last& last = last_[static_cast<std::size_t>(clip)];
+  std::uint8_t* const pixels = target.pixels + static_cast<std::size_t>(t) * target.frame_step +
+                               static_cast<std::size_t>(clip * options_.crops) * picture;
+  if (last.number == numbers_[k]) {  // a short video repeats frames
+    std::memcpy(pixels, last.pixels, picture * static_cast<std::size_t>(options_.crops));
+    return;
+  }
+  for (std::int64_t crop = 0; crop < options_.crops; ++crop) {
+    const Crop& of_clip = changes_[static_cast<std::size_t>(clip)].crop;
+    preprocess_(frame, options_.training ? of_clip : evaluation_crop(crop, options_.crops),
+                pixels + static_cast<std::size_t>(crop) * picture);
+  }
+  last = {.number = numbers_[k], .pixels = pixels};
 }
 
 }  // namespace trecvit

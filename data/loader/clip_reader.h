@@ -1,12 +1,14 @@
-// One video to the pixels of its clips and crops. Internal to data/loader: what a worker does for one sample.
+// One video to the pixels of its clips and crops: what a worker of the loader does for one sample.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
-#include "core/rng.h"
 #include "data/datasets/dataset.h"
-#include "data/loader/preprocess.h"
+#include "data/loader/augmentation.h"
+#include "data/loader/load_times.h"
 #include "data/loader/sampling.h"
 
 namespace trecvit {
@@ -15,9 +17,10 @@ struct ClipReaderOptions {
   Sampling sampling;
   std::int64_t size = 224;
   double deadline_s = 30;
+  std::string index_cache;  // as DecoderOptions::index_cache
   bool training = false;
   AugmentConfig augment;
-  std::int64_t clips = 1, crops = 1;
+  std::int64_t clips = 1, crops = 1;  // in training: clips with changes of their own, 1 crop
   std::uint64_t seed = 0;
   bool shuffle_frames = false;
 };
@@ -33,21 +36,35 @@ class ClipReader {
   };
 
   // Writes clips x crops views (crops fastest) of T frames each. Depends on (options, epoch, number, file) only.
-  // Returns whether the clip was mirrored. Error: a bad video; what was written is then undefined.
-  bool read(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target);
+  // Error: a bad video; what was written is then undefined.
+  void read(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target);
+
+  // Whether clip `clip` of the last read() was mirrored.
+  bool flipped(std::int64_t clip) const { return changes_[static_cast<std::size_t>(clip)].crop.flip; }
+
+  // Sums since the last call, bad videos included.
+  LoadTimes take_times() { return std::exchange(times_, {}); }
 
  private:
-  // Frame numbers of all clips, [clips, T], out of first .. first + count - 1.
-  void choose_frames(std::int64_t first, std::int64_t count, std::int64_t number, Rng& rng);
+  class Stopwatch;
+  std::uint64_t stream(std::int64_t epoch, std::int64_t number, std::int64_t clip) const;
+  void choose_frames(const Timeline& timeline, std::int64_t first, std::int64_t epoch, std::int64_t number);
+  void read_video(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target,
+                  Stopwatch& watch);
+  void read_folder(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target,
+                   Stopwatch& watch);
+  void keep(std::size_t k, const video::Frame& frame, const Target& target);
 
   ClipReaderOptions options_;
   Preprocess preprocess_;
-  std::vector<std::int64_t> numbers_;
+  LoadTimes times_;
+  std::vector<std::int64_t> numbers_;  // [clips, T]
+  std::vector<Augmentation> changes_;  // [clips]
   struct Last {
     std::int64_t number = -1;  // of the frame converted last for this clip
     const std::uint8_t* pixels = nullptr;
   };
-  std::vector<Last> last_;
+  std::vector<Last> last_;  // [clips]
 };
 
 }  // namespace trecvit

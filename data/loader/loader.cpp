@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "data/loader/clip_reader.h"
 #include "data/loader/order.h"
+#include "data/video/decoder.h"
 
 namespace trecvit {
 namespace {
@@ -21,7 +22,7 @@ namespace {
 // What became of one video of a batch.
 struct Outcome {
   std::int64_t sample = 0;
-  std::int64_t label = -1;
+  std::vector<std::int64_t> labels;  // by clip
   std::optional<std::string> bad;
 };
 
@@ -38,6 +39,8 @@ void check(const LoaderOptions& o) {
   require(o.clips >= 1 && o.clips <= 1000, "clips", o.clips, "between 1 and 1000");
   require(o.crops >= 1 && o.crops <= 1000, "crops", o.crops, "between 1 and 1000");
   require(!o.training || o.clips * o.crops == 1, "clips * crops", o.clips * o.crops, "1 in training");
+  require(!o.training || o.batch % o.augment.repeats == 0, "augment.repeats", o.augment.repeats,
+          "a divisor of the batch");
   require(o.world >= 1 && o.rank >= 0 && o.rank < o.world, "rank", o.rank, "below the number of processes");
   require(o.start_batch >= 0, "start_batch", o.start_batch, "at least 0");
 }
@@ -46,9 +49,10 @@ ClipReaderOptions reader_options(const DataConfig& config, const LoaderOptions& 
   return {.sampling = sampling_of(config),
           .size = config.size,
           .deadline_s = config.deadline_s,
+          .index_cache = video::default_index_cache(),
           .training = o.training,
           .augment = o.augment,
-          .clips = o.clips,
+          .clips = o.training ? o.augment.repeats : o.clips,
           .crops = o.crops,
           .seed = o.seed,
           .shuffle_frames = o.shuffle_frames && !o.training};
@@ -79,6 +83,7 @@ struct Loader::Impl {
   bool stopping = false;
   std::vector<BadVideo> bad;
   std::int64_t seen_videos = 0, bad_videos = 0;
+  LoadTimes times;
   ClipReader own_reader;  // without workers
   std::vector<std::jthread> workers;
 
@@ -94,12 +99,12 @@ struct Loader::Impl {
     const auto videos = static_cast<std::int64_t>(dataset.samples.size());
     mirrored = mirrored_labels(dataset.labels);
     if (options.training) {
-      per_batch = options.batch;
-      per_epoch = videos / (options.batch * options.world);
+      per_batch = options.batch / reading.clips;
+      per_epoch = videos / (per_batch * options.world);
       end = std::numeric_limits<std::int64_t>::max();
       if (per_epoch == 0) {
         throw UsageError("the split \"", dataset.split, "\" has ", videos, " videos, fewer than one global batch of ",
-                         options.batch * options.world, "; make the batch smaller");
+                         per_batch * options.world, "; make the batch smaller");
       }
     } else {
       shard = evaluation_shard(videos, options.rank, options.world);
@@ -133,7 +138,7 @@ struct Loader::Impl {
     return slots[static_cast<std::size_t>(position % static_cast<std::int64_t>(slots.size()))];
   }
 
-  std::int64_t views() const { return options.clips * options.crops; }
+  std::int64_t views() const { return reading.clips * reading.crops; }
 
   std::size_t items_of(std::int64_t position) const {
     if (options.training) return static_cast<std::size_t>(per_batch);
@@ -174,11 +179,14 @@ struct Loader::Impl {
     const Sample& sample = dataset.samples[static_cast<std::size_t>(outcome.sample)];
     const std::size_t first = item * static_cast<std::size_t>(views()) * picture_bytes();
     try {
-      const bool flipped = reader.read(sample, batch.epoch, outcome.sample,
-                                       {.pixels = batch.video.data() + first,
-                                        .frame_step = static_cast<std::size_t>(batch.clips) * picture_bytes()});
+      reader.read(sample, batch.epoch, outcome.sample,
+                  {.pixels = batch.video.data() + first,
+                   .frame_step = static_cast<std::size_t>(batch.clips) * picture_bytes()});
       const bool known = sample.label >= 0 && sample.label < std::ssize(mirrored);
-      outcome.label = flipped && known ? mirrored[static_cast<std::size_t>(sample.label)] : sample.label;
+      for (std::int64_t clip = 0; clip < reading.clips; ++clip) {
+        outcome.labels.push_back(reader.flipped(clip) && known ? mirrored[static_cast<std::size_t>(sample.label)]
+                                                               : sample.label);
+      }
     } catch (const Error& error) {
       outcome.bad = error.what();
     }
@@ -212,6 +220,7 @@ struct Loader::Impl {
         }
         lock.lock();
       }
+      times += reader.take_times();
       if (failure && !slot.failure) slot.failure = failure;
       if (--slot.pending == 0) batch_ready.notify_one();
     }
@@ -234,7 +243,7 @@ struct Loader::Impl {
       }
       ++kept;
       for (std::int64_t view = 0; view < views(); ++view) {
-        batch.labels.push_back(outcome.label);
+        batch.labels.push_back(outcome.labels[static_cast<std::size_t>(view / reading.crops)]);
         batch.samples.push_back(outcome.sample);
         batch.views.push_back(view);
       }
@@ -276,6 +285,7 @@ struct Loader::Impl {
       prepare(slot, taken);
       for (std::size_t item = 0; item < slot.outcomes.size(); ++item) make(own_reader, slot, item);
       slot.pending = 0;
+      times += own_reader.take_times();
     } else {
       batch_ready.wait(lock, [&] { return claimed > taken && slot.pending == 0; });
       if (slot.failure) {
@@ -303,6 +313,11 @@ Loader::~Loader() = default;
 bool Loader::next(ClipBatch& batch) { return impl_->next(batch); }
 
 std::int64_t Loader::batches_per_epoch() const { return impl_->per_epoch; }
+
+LoadTimes Loader::times() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->times;
+}
 
 std::vector<BadVideo> Loader::take_bad() {
   const std::lock_guard lock(impl_->mutex);

@@ -9,6 +9,7 @@
 
 #include "data/config.h"
 #include "data/datasets/dataset.h"
+#include "data/loader/load_times.h"
 
 namespace trecvit {
 
@@ -17,7 +18,7 @@ struct ClipBatch {
   std::vector<std::uint8_t> video;                            // [T, B, height, width, 3], RGB levels
   std::vector<std::int64_t> labels;                           // [B], after the flip; -1: not known
   std::vector<std::int64_t> samples;                          // [B], index in Dataset::samples
-  std::vector<std::int64_t> views;                            // [B], clip * crops + crop; 0 in training
+  std::vector<std::int64_t> views;                            // [B], clip * crops + crop; in training: the repeat
   double wait_s = 0;                                          // how long next() waited for this batch
   std::int64_t position = 0;                                  // number of this batch in the whole run, from 0
   std::int64_t epoch = 0;                                     // position / batches_per_epoch()
@@ -25,8 +26,8 @@ struct ClipBatch {
 
 struct LoaderOptions {
   bool training = false;
-  std::int64_t batch = 8;  // clips per batch and rank. Evaluation keeps all views of a video in one batch: max(1, batch
-                           // / (clips * crops)) videos
+  std::int64_t batch = 8;  // clips per batch and rank; training takes augment.repeats of each video. Evaluation keeps
+                           // all views of a video in one batch: max(1, batch / (clips * crops)) videos
   std::uint64_t seed = 0;
   AugmentConfig augment;              // training only
   std::int64_t clips = 1, crops = 1;  // evaluation views per video
@@ -60,6 +61,9 @@ class Loader {
   bool next(ClipBatch& batch);
 
   std::int64_t batches_per_epoch() const;
+
+  // Where the time of the workers went so far.
+  LoadTimes times() const;
 
   // Bad videos of the batches that next() delivered since the last call, in the order of the batches.
   std::vector<BadVideo> take_bad();

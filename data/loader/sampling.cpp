@@ -1,11 +1,15 @@
 #include "data/loader/sampling.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 
 namespace trecvit {
 namespace {
+
+// Of a tick: containers round times, and the frame that is a tick's own may come a little early.
+constexpr double kSlack = 0.1;
 
 // Last frame of a dense clip, counted from its first.
 std::int64_t reach(const Sampling& s) { return (s.frames - 1) * s.stride; }
@@ -35,10 +39,36 @@ void dense(std::int64_t count, const Sampling& s, std::int64_t start, std::span<
 Sampling sampling_of(const DataConfig& config) {
   return {.frames = config.frames,
           .stride = config.stride,
+          .fps = config.fps,
           .uniform = config.sampling == "uniform",
           .short_clip = config.short_clip == "loop"      ? ShortClip::kLoop
                         : config.short_clip == "stretch" ? ShortClip::kStretch
                                                          : ShortClip::kRepeatLast};
+}
+
+Timeline::Timeline(std::span<const double> times, double fps) : times_(times), fps_(fps), count_(std::ssize(times)) {
+  ensure(!times.empty(), "a timeline without frames");
+  if (fps_ <= 0) return;
+  constexpr double kMost = 1 << 30;  // a damaged file may claim to last for ages
+  count_ = static_cast<std::int64_t>(std::min((times.back() - times.front()) * fps + kSlack, kMost)) + 1;
+}
+
+std::int64_t Timeline::frame(std::int64_t tick) const {
+  if (fps_ <= 0) return tick;
+  const double time = times_.front() + static_cast<double>(tick) / fps_;
+  const auto after = std::lower_bound(times_.begin(), times_.end(), time) - times_.begin();
+  if (after == 0) return 0;
+  if (after == std::ssize(times_)) return after - 1;
+  const auto at = static_cast<std::size_t>(after);
+  return time - times_[at - 1] < times_[at] - time ? after - 1 : after;
+}
+
+bool Pace::takes(double pts_s) {
+  if (fps_ <= 0) return seen_++ % stride_ == 0;
+  const auto tick = static_cast<std::int64_t>(std::floor(pts_s * fps_ + kSlack));
+  if (tick < next_) return false;
+  next_ = (tick / stride_ + 1) * stride_;
+  return true;
 }
 
 void training_frames(std::int64_t count, const Sampling& s, Rng& rng, std::span<std::int64_t> numbers) {

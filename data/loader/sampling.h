@@ -19,17 +19,48 @@ enum class ShortClip {
 struct Sampling {
   std::int64_t frames = 32;  // T
   std::int64_t stride = 2;   // dense only
+  double fps = 0;            // frames that a Timeline counts per second; 0: the video's own
   bool uniform = false;      // one frame of each of T equal segments; videos of fewer frames repeat them
   ShortClip short_clip = ShortClip::kRepeatLast;  // dense only
 };
 Sampling sampling_of(const DataConfig& config);
 
-// A clip for training from a video of `count` > 0 frames: dense starts anywhere, uniform takes any frame of each
-// segment. numbers: [T], each in [0, count), ascending unless the video loops.
+// A video, or a part of one, as clips count it: its own frames, or `fps` ticks a second from its first frame to its
+// last, each of which shows the frame nearest in time. So clips of videos of any rate, also a changing one, span the
+// same seconds.
+class Timeline {
+ public:
+  // times: ascending seconds, at least one; must outlive this object. fps 0: one tick per frame.
+  Timeline(std::span<const double> times, double fps);
+  std::int64_t count() const { return count_; }  // ticks, > 0
+  std::int64_t frame(std::int64_t tick) const;   // number in `times`; tick in [0, count)
+
+ private:
+  std::span<const double> times_;
+  double fps_;
+  std::int64_t count_;
+};
+
+// The same choice while frames arrive one by one: every `stride`-th frame, or with fps > 0 the first frame at
+// every `stride`-th tick or after it.
+class Pace {
+ public:
+  explicit Pace(std::int64_t stride = 1, double fps = 0) : stride_(stride), fps_(fps) {}
+  bool takes(double pts_s);  // asked once for every frame, in order
+
+ private:
+  std::int64_t stride_;
+  double fps_;
+  std::int64_t seen_ = 0;  // frames
+  std::int64_t next_ = 0;  // tick
+};
+
+// A clip for training from a video of `count` > 0 ticks: dense starts anywhere, uniform takes any tick of each segment.
+// numbers: [T], each in [0, count), ascending unless the video loops.
 void training_frames(std::int64_t count, const Sampling& sampling, Rng& rng, std::span<std::int64_t> numbers);
 
-// Clip `clip` of `clips` for evaluation. Dense: one clip is centred, several start evenly spaced from the first frame
-// to the last possible one. Uniform: the point (clip + 0.5) / clips of each segment, so one clip takes the middles.
+// Clip `clip` of `clips` for evaluation. Dense: one clip is centred, several start evenly spaced from the first tick to
+// the last possible one. Uniform: the point (clip + 0.5) / clips of each segment, so one clip takes the middles.
 void evaluation_frames(std::int64_t count, const Sampling& sampling, std::int64_t clip, std::int64_t clips,
                        std::span<std::int64_t> numbers);
 

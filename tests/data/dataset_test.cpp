@@ -244,10 +244,30 @@ TEST(Dataset, ListsWithBlanksInNames) {
   EXPECT_THAT(labels_of(open(set.path(), "train")), ElementsAre(3, 0));
 }
 
+TEST(Dataset, ListsOfExtractedFrames) {
+  const TempFolder set;
+  set.write("frames/video 1/img_1.jpg", kVideo);
+  for (const char* content :
+       {"frames/video 1 120 3\nframes/video_2 64 0\n", "frames/video 1\t120\t3\nframes/video_2\t64\t0\n",
+        "path,label\nframes/video 1,120,3\nframes/video_2, 64, 0\n"}) {
+    set.write("train.txt", content);
+    const Dataset dataset = open(set.path(), "train");
+    EXPECT_EQ(dataset.format, "list");
+    EXPECT_THAT(labels_of(dataset), ElementsAre(3, 0)) << content;
+    EXPECT_EQ(dataset.samples[0].path, set / "frames/video 1");
+    EXPECT_EQ(dataset.samples[0].frames, 120);
+    EXPECT_EQ(dataset.samples[1].frames, 64);
+  }
+  set.write("train.txt", "frames/video 1 120 brush hair\nframes/video_2 64 run\n");
+  EXPECT_THAT(open(set.path(), "train").labels, ElementsAre("brush hair", "run"));
+}
+
 TEST(Dataset, ListErrors) {
   const TempFolder set;
-  set.write("train.txt", "frames/video_1 120 3\n");
-  EXPECT_THAT(refusal(set.path(), "train"), HasSubstr("lists of extracted frames cannot be read"));
+  set.write("train.txt", "frames/video_1 3\n");
+  EXPECT_THAT(refusal(set.path(), "train"), HasSubstr("\"folder frames label\" for extracted frames"));
+  set.write("train.txt", "frames/video_1 0 3\n");
+  EXPECT_THAT(refusal(set.path(), "train"), HasSubstr("line 1"));
   set.write("train.txt", "a.mp4 1\n");
   EXPECT_THAT(refusal(set.path(), "train"), HasSubstr("none of the videos of"));
   set.write("train.txt", "\n");

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <set>
 #include <vector>
 
+#include "data/loader/augmentation.h"
 #include "data/loader/order.h"
-#include "data/loader/preprocess.h"
 
 namespace trecvit {
 namespace {
@@ -124,12 +126,69 @@ TEST(Order, ShardsPartition) {
   }
 }
 
+TEST(Timeline, CountsTicksOfAnyRate) {
+  // 12 frames a second as WebM stores them: whole milliseconds.
+  std::vector<double> times;
+  for (int i = 0; i < 48; ++i) times.push_back(std::round(i * 1000.0 / 12) / 1000);
+  const auto frames_at = [&](double fps) {
+    const Timeline timeline(times, fps);
+    Numbers numbers;
+    for (std::int64_t k = 0; k < timeline.count(); ++k) numbers.push_back(timeline.frame(k));
+    return numbers;
+  };
+  Numbers all(48);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(frames_at(0), all);
+  EXPECT_EQ(frames_at(12), all) << "its own rate, in spite of rounding";
+  const Numbers half = frames_at(6), twice = frames_at(24);
+  ASSERT_EQ(half.size(), 24u);
+  for (std::size_t k = 0; k < half.size(); ++k) EXPECT_EQ(half[k], static_cast<std::int64_t>(2 * k));
+  EXPECT_EQ(twice.size(), 95u);
+  EXPECT_TRUE(std::is_sorted(twice.begin(), twice.end()));
+  EXPECT_EQ(twice.back(), 47);
+  EXPECT_THAT(frames_at(1), ElementsAre(0, 12, 24, 36, 47));
+  EXPECT_THAT(frames_at(0.001), ElementsAre(0));
+}
+
+TEST(Timeline, FollowsAChangingRate) {
+  const std::vector<double> times = {0, 0.1, 0.2, 1.0, 1.1, 3.0};
+  const Timeline timeline(times, 2);
+  Numbers numbers;
+  for (std::int64_t k = 0; k < timeline.count(); ++k) numbers.push_back(timeline.frame(k));
+  EXPECT_THAT(numbers, ElementsAre(0, 2, 3, 4, 4, 5, 5));
+  const std::vector<double> late = {7.0, 7.5}, one = {3.0};
+  EXPECT_EQ(Timeline(late, 4).count(), 3);
+  EXPECT_EQ(Timeline(one, 25).count(), 1);
+  const std::vector<double> damaged = {0, 1e18};
+  EXPECT_EQ(Timeline(damaged, 1000).frame(Timeline(damaged, 1000).count() - 1), 0);
+}
+
+TEST(Pace, TakesWhatATimelineCounts) {
+  for (const double fps : {0.0, 3.0, 12.0, 5.0}) {
+    for (const std::int64_t stride : {1, 3}) {
+      std::vector<double> times;
+      for (int i = 0; i < 60; ++i) times.push_back(std::round(i * 1000.0 / 12) / 1000);
+      Pace pace(stride, fps);
+      Numbers taken;
+      for (std::size_t i = 0; i < times.size(); ++i) {
+        if (pace.takes(times[i])) taken.push_back(static_cast<std::int64_t>(i));
+      }
+      const Timeline timeline(times, fps);
+      Numbers wanted;
+      for (std::int64_t k = 0; k < timeline.count(); k += stride) wanted.push_back(timeline.frame(k));
+      ASSERT_EQ(taken.size(), wanted.size()) << fps << " " << stride;
+      // The first frame at a tick or after it against the nearest: a frame apart at most.
+      for (std::size_t k = 0; k < taken.size(); ++k) EXPECT_NEAR(taken[k], wanted[k], 1) << fps << " " << stride;
+    }
+  }
+}
+
 TEST(Preprocess, EvaluationCropsGoFromEndToEnd) {
   EXPECT_EQ(evaluation_crop(0, 1).x, 0.5);
   EXPECT_EQ(evaluation_crop(0, 3).x, 0);
   EXPECT_EQ(evaluation_crop(1, 3).x, 0.5);
   EXPECT_EQ(evaluation_crop(2, 3).x, 1);
-  EXPECT_EQ(evaluation_crop(2, 3).share, 1);
+  EXPECT_EQ(evaluation_crop(2, 3).width, 1);
 }
 
 TEST(Preprocess, AugmentationStaysInRange) {
@@ -140,32 +199,33 @@ TEST(Preprocess, AugmentationStaysInRange) {
   int flips = 0;
   double least = 1;
   for (int i = 0; i < 500; ++i) {
-    const Augmentation a = draw_augmentation(config, rng);
-    EXPECT_LE(a.crop.share, 1);
-    EXPECT_GE(a.crop.share, 0.875 / 1.33 - 1e-9);
+    const Augmentation a = draw_augmentation(config, 32, rng);
+    EXPECT_LE(a.crop.width, 1);
+    EXPECT_GE(a.crop.width, 0.875 / 1.33 - 1e-9);
+    EXPECT_EQ(a.crop.width, a.crop.height);
     EXPECT_LE(std::abs(a.brightness), 0.2);
     EXPECT_LE(std::abs(a.contrast - 1), 0.3 + 1e-9);
     flips += a.crop.flip;
-    least = std::min(least, a.crop.share);
+    least = std::min(least, a.crop.width);
   }
   EXPECT_GT(flips, 200);
   EXPECT_LT(flips, 300);
   EXPECT_LT(least, 0.68);
   config.flip = "none";
-  for (int i = 0; i < 50; ++i) EXPECT_FALSE(draw_augmentation(config, rng).crop.flip);
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(draw_augmentation(config, 32, rng).crop.flip);
   config.enabled = false;
-  EXPECT_EQ(draw_augmentation(config, rng).crop.share, 1);
+  EXPECT_EQ(draw_augmentation(config, 32, rng).crop.width, 1);
 }
 
-TEST(Preprocess, LightTable) {
-  std::vector<std::uint8_t> levels = {0, 100, 128, 200, 255};
-  LightTable({.brightness = 0, .contrast = 1}).apply(levels.data(), levels.size());
-  EXPECT_THAT(levels, ElementsAre(0, 100, 128, 200, 255));
-  LightTable({.brightness = 0.1, .contrast = 1}).apply(levels.data(), levels.size());
-  EXPECT_THAT(levels, ElementsAre(26, 126, 154, 226, 255));
-  levels = {0, 127, 128, 255};
-  LightTable({.brightness = 0, .contrast = 0.5}).apply(levels.data(), levels.size());
-  EXPECT_THAT(levels, ElementsAre(64, 127, 128, 191));
+TEST(Preprocess, BrightnessAndContrast) {
+  const auto changed = [](const Augmentation& augmentation, std::vector<std::uint8_t> levels) {
+    change(augmentation,
+           {.pixels = levels.data(), .frames = 1, .height = 1, .width = static_cast<int>(levels.size()) / 3});
+    return levels;
+  };
+  EXPECT_THAT(changed({}, {0, 100, 128, 200, 255, 1}), ElementsAre(0, 100, 128, 200, 255, 1));
+  EXPECT_THAT(changed({.brightness = 0.1}, {0, 100, 128, 200, 255, 1}), ElementsAre(26, 126, 154, 226, 255, 27));
+  EXPECT_THAT(changed({.contrast = 0.5}, {0, 127, 128, 255, 0, 0}), ElementsAre(64, 127, 128, 191, 64, 64));
 }
 
 }  // namespace
