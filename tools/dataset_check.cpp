@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/file.h"
 #include "core/log.h"
 #include "data/datasets/check.h"
 #include "tools/config_options.h"
@@ -13,6 +14,8 @@ namespace {
 struct Options {
   ConfigOptions config;
   std::vector<std::string> splits;
+  std::int64_t min_frames = 1;
+  std::string bad_list;
   bool full = false;
   bool json = false;
 };
@@ -21,6 +24,18 @@ struct Checked {
   Dataset dataset;
   CheckReport report;
 };
+
+std::vector<std::string> names_of(const std::vector<std::int64_t>& classes, const std::vector<std::string>& labels) {
+  std::vector<std::string> names;
+  for (const std::int64_t c : classes) names.push_back(labels.at(static_cast<std::size_t>(c)));
+  return names;
+}
+
+// Classes that cannot be learnt, for the training split has no video of them.
+std::vector<std::string> unlearnable(const Checked& checked) {
+  if (checked.dataset.split != "train" || checked.report.unlabelled == checked.report.videos) return {};
+  return names_of(checked.report.empty_classes, checked.dataset.labels);
+}
 
 Json to_json(const Checked& checked) {
   const CheckReport& report = checked.report;
@@ -37,6 +52,7 @@ Json to_json(const Checked& checked) {
           {"unlabelled", report.unlabelled},
           {"smallest_class", report.smallest_class},
           {"largest_class", report.largest_class},
+          {"empty_classes", names_of(report.empty_classes, checked.dataset.labels)},
           {"frames", report.frames},
           {"fewest_frames", report.fewest_frames},
           {"most_frames", report.most_frames},
@@ -57,7 +73,22 @@ void print_tables(const std::vector<Checked>& all) {
   for (const auto& [dataset, report] : all) {
     for (const Problem& p : report.problems) bad.push_back({dataset.split, p.id, problem_name(p.kind), p.sentence});
   }
+  for (const Checked& checked : all) {
+    for (const std::string& name : unlearnable(checked))
+      bad.push_back({checked.dataset.split, "-", "empty class", "the class \"" + name + "\" has no video"});
+  }
   if (bad.size() > 1) print("\n" + table(bad));
+}
+
+// split, id, kind, path and sentence, with tabs between: for grep, cut and rm.
+void write_bad_list(const std::string& path, const std::vector<Checked>& all) {
+  std::string lines;
+  for (const auto& [dataset, report] : all) {
+    for (const Problem& p : report.problems)
+      lines +=
+          text(dataset.split, "\t", p.id, "\t", problem_name(p.kind), "\t", p.path.string(), "\t", p.sentence, "\n");
+  }
+  write_file(path, lines);
 }
 
 ExitCode run(const Options& options) {
@@ -66,7 +97,8 @@ ExitCode run(const Options& options) {
   if (splits.empty()) splits = {config.data.train_split, config.data.val_split};
   const CheckOptions how{.full = options.full,
                          .workers = static_cast<int>(std::max<std::int64_t>(1, config.data.workers)),
-                         .deadline_s = config.data.deadline_s};
+                         .deadline_s = config.data.deadline_s,
+                         .min_frames = options.min_frames};
   std::vector<Checked> all;
   std::size_t problems = 0;
   std::int64_t videos = 0;
@@ -76,9 +108,12 @@ ExitCode run(const Options& options) {
     Progress progress(checked.dataset.split, static_cast<long long>(checked.dataset.samples.size()));
     checked.report =
         check_dataset(checked.dataset, how, [&](std::int64_t done, std::int64_t) { progress.update(done); });
-    problems += checked.report.problems.size();
+    for (std::size_t k = 0; k + 1 < all.size(); ++k)
+      find_shared(all[k].dataset, all[k].report, checked.dataset, checked.report);
+    problems += checked.report.problems.size() + unlearnable(checked).size();
     videos += checked.report.videos;
   }
+  if (!options.bad_list.empty()) write_bad_list(options.bad_list, all);
   if (options.json) {
     Json splits_json = Json::array();
     for (const Checked& checked : all) splits_json.push_back(to_json(checked));
@@ -104,6 +139,9 @@ void add_dataset_check(CLI::App& group, VerbContext& context) {
   add_repeatable(verb, "--split", options->splits,
                  "split to check; may be repeated; none: data.train_split and val_split");
   verb.add_flag("--full", options->full, "decode every frame instead of opening the files only");
+  verb.add_option("--min-frames", options->min_frames, "with --full: a video of fewer frames is too short")
+      ->check(CLI::PositiveNumber);
+  verb.add_option("--bad-list", options->bad_list, "file for one line per problem: split, id, problem, path, sentence");
   verb.add_flag("--json", options->json, "the report as JSON");
 }
 

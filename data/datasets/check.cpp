@@ -1,17 +1,15 @@
 #include "data/datasets/check.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <map>
-#include <mutex>
-#include <thread>
+#include <numeric>
 
-#include "core/config.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/rng.h"
+#include "data/datasets/parallel.h"
 #include "data/video/decoder.h"
+#include "data/video/frame_folder.h"
 
 namespace trecvit {
 namespace {
@@ -38,40 +36,63 @@ struct Finding {
   ProblemKind kind = ProblemKind::kMissing;
   std::string sentence;
   std::int64_t frames = -1;       // full
-  std::uint64_t fingerprint = 0;  // full: of the file's bytes
+  std::uint64_t fingerprint = 0;  // full: of the file's bytes; 0 of a part of a file
 };
 
 Finding problem(ProblemKind kind, std::string sentence) {
   return {.found = true, .kind = kind, .sentence = std::move(sentence)};
 }
 
-bool ends_badly(ProblemKind kind) { return kind != ProblemKind::kTooShort && kind != ProblemKind::kDuplicate; }
+// look_at() finds nothing else that leaves a video usable.
+bool ends_badly(ProblemKind kind) { return kind != ProblemKind::kTooShort; }
+
+// Decodes every frame of `source`, a Decoder or a FrameFolder. Error: one is damaged.
+template <class Source>
+void decode_all(Source& source, std::int64_t frames) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(frames));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  source.decode(numbers, [](std::size_t, const video::Frame&) {});
+}
 
 std::uint64_t fingerprint(const fs::path& path) {
   const MappedFile file = map_file(path);
   return stream_id({reinterpret_cast<const char*>(file.data.get()), file.size});
 }
 
-Finding look_at(const Sample& sample, const CheckOptions& options) {
+Finding look_at_folder(const Sample& sample, const CheckOptions& options) {
+  const std::string path = sample.path.string();
+  if (!fs::exists(sample.path)) return problem(ProblemKind::kMissing, text(path, " does not exist"));
+  ProblemKind stage = ProblemKind::kUnreadable;
+  try {
+    video::FrameFolder folder(sample.path, options.deadline_s);
+    stage = ProblemKind::kDamaged;
+    if (folder.frames() < sample.frames) {
+      return problem(stage, text(path, " has ", folder.frames(), " pictures, but its list says ", sample.frames));
+    }
+    if (!options.full) return {};
+    decode_all(folder, sample.frames);
+  } catch (const Error& error) {
+    return problem(stage, error.what());
+  }
+  return {.frames = sample.frames};
+}
+
+Finding look_at_video(const Sample& sample, const CheckOptions& options) {
   const std::string path = sample.path.string();
   std::error_code failed;
   const fs::file_status status = fs::status(sample.path, failed);
   if (!fs::exists(status)) return problem(ProblemKind::kMissing, text(path, " does not exist"));
   if (fs::is_directory(status)) return problem(ProblemKind::kUnreadable, text(path, " is a folder, not a video"));
   if (fs::file_size(sample.path, failed) == 0) return problem(ProblemKind::kEmpty, text(path, " has no bytes"));
-  Finding finding;
   ProblemKind stage = ProblemKind::kUnreadable;
   try {
     video::Decoder decoder(path, {.deadline_s = options.deadline_s});
-    if (!options.full) return finding;
+    if (!options.full) return {};
     stage = ProblemKind::kDamaged;
-    const auto expected = std::ssize(decoder.times());
-    std::vector<std::int64_t> numbers(static_cast<std::size_t>(expected));
-    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::int64_t>(i);
-    if (numbers.empty())
-      return problem(ProblemKind::kDamaged, text("video ", path, " has no frame that can be decoded"));
+    const auto frames = std::ssize(decoder.times());
+    if (frames == 0) return problem(stage, text("video ", path, " has no frame that can be decoded"));
     // decode() minds damage that codecs conceal, next() minds a file that ends too early.
-    decoder.decode(numbers, [](std::size_t, const video::Frame&) {});
+    decode_all(decoder, frames);
     decoder.rewind();
     while (decoder.next()) {
     }
@@ -79,19 +100,23 @@ Finding look_at(const Sample& sample, const CheckOptions& options) {
     const video::VideoInfo& info = decoder.info();
     const double frame_s = info.fps > 0 ? 1 / info.fps : 0, end_s = decoder.times().back() + frame_s;
     if (end_s < 0.9 * info.duration_s - 2 * frame_s) {
-      return problem(ProblemKind::kDamaged,
-                     text("video ", path, " ends after ", end_s, " s, though it says that it lasts ", info.duration_s,
-                          " s; it may be cut off"));
+      return problem(stage, text("video ", path, " ends after ", end_s, " s, though it says that it lasts ",
+                                 info.duration_s, " s; it may be cut off"));
     }
-    finding.frames = expected;
-    finding.fingerprint = fingerprint(sample.path);
+    const bool whole = sample.start_s < 0 && sample.end_s < 0;
+    return {.frames = frames, .fingerprint = whole ? fingerprint(sample.path) : 0};
   } catch (const Error& error) {
     return problem(stage, error.what());
   }
-  if (finding.frames < options.min_frames) {
+}
+
+Finding look_at(const Sample& sample, const CheckOptions& options) {
+  Finding finding = sample.frames > 0 ? look_at_folder(sample, options) : look_at_video(sample, options);
+  if (!finding.found && options.full && finding.frames < options.min_frames) {
     finding.found = true;
     finding.kind = ProblemKind::kTooShort;
-    finding.sentence = text("video ", path, " has ", finding.frames, " frames, fewer than ", options.min_frames);
+    finding.sentence =
+        text("video ", sample.path.string(), " has ", finding.frames, " frames, fewer than ", options.min_frames);
   }
   return finding;
 }
@@ -101,20 +126,24 @@ void add_problem(CheckReport& report, const Dataset& dataset, std::size_t i, Pro
   report.problems.push_back({static_cast<std::int64_t>(i), sample.id, sample.path, kind, std::move(sentence)});
 }
 
-void find_duplicates(const Dataset& dataset, const std::vector<Finding>& findings, CheckReport& report) {
+// What a sample shows: a file, or a part of one.
+std::string part_of(const Sample& sample) {
+  return text(sample.path.string(), "\n", sample.start_s, "\n", sample.end_s);
+}
+
+void find_duplicates(const Dataset& dataset, CheckReport& report) {
   std::map<std::string, std::size_t> ids, parts;
   std::map<std::uint64_t, std::size_t> contents;
   for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
     const Sample& sample = dataset.samples[i];
-    const std::string part = text(sample.path.string(), "\n", sample.start_s, "\n", sample.end_s);
     const auto [same_id, new_id] = ids.emplace(sample.id, i);
-    const auto [same_part, new_part] = parts.emplace(part, i);
+    const auto [same_part, new_part] = parts.emplace(part_of(sample), i);
     if (!new_id) {
       add_problem(report, dataset, i, ProblemKind::kDuplicate, text("the id ", sample.id, " is listed twice"));
     } else if (!new_part) {
       add_problem(report, dataset, i, ProblemKind::kDuplicate, text(sample.path.string(), " is listed twice"));
-    } else if (findings[i].fingerprint != 0 && sample.start_s < 0 && sample.end_s < 0) {
-      const auto [same, first] = contents.emplace(findings[i].fingerprint, i);
+    } else if (report.fingerprints[i] != 0) {
+      const auto [same, first] = contents.emplace(report.fingerprints[i], i);
       if (first) continue;
       add_problem(report, dataset, i, ProblemKind::kDuplicate,
                   text(sample.path.string(), " has the same content as ", dataset.samples[same->second].path.string()));
@@ -122,16 +151,37 @@ void find_duplicates(const Dataset& dataset, const std::vector<Finding>& finding
   }
 }
 
+void sort_problems(CheckReport& report) {
+  std::stable_sort(report.problems.begin(), report.problems.end(),
+                   [](const Problem& a, const Problem& b) { return a.sample < b.sample; });
+}
+
 void count_classes(const Dataset& dataset, CheckReport& report) {
   report.class_counts.assign(dataset.labels.size(), 0);
-  for (const Sample& sample : dataset.samples) {
-    const bool known = sample.label >= 0 && sample.label < std::ssize(dataset.labels);
-    (known ? report.class_counts[static_cast<std::size_t>(sample.label)] : report.unlabelled) += 1;
+  std::vector<std::size_t> unlabelled;
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    const std::int64_t label = dataset.samples[i].label;
+    if (label >= 0 && label < std::ssize(dataset.labels)) {
+      ++report.class_counts[static_cast<std::size_t>(label)];
+    } else {
+      unlabelled.push_back(i);
+    }
+  }
+  report.unlabelled = std::ssize(unlabelled);
+  // A set without labels is meant so; a video without one among others is not.
+  if (unlabelled.size() < dataset.samples.size()) {
+    for (const std::size_t i : unlabelled) {
+      add_problem(report, dataset, i, ProblemKind::kUnlabelled,
+                  text("video ", dataset.samples[i].id, " has no label, though others of its split have"));
+    }
   }
   if (report.class_counts.empty()) return;
   const auto [least, most] = std::minmax_element(report.class_counts.begin(), report.class_counts.end());
   report.smallest_class = *least;
   report.largest_class = *most;
+  for (std::size_t c = 0; c < report.class_counts.size(); ++c) {
+    if (report.class_counts[c] == 0) report.empty_classes.push_back(static_cast<std::int64_t>(c));
+  }
 }
 
 }  // namespace
@@ -150,39 +200,20 @@ const char* problem_name(ProblemKind kind) {
       return "too short";
     case ProblemKind::kDuplicate:
       return "duplicate";
+    case ProblemKind::kUnlabelled:
+      return "unlabelled";
+    case ProblemKind::kShared:
+      return "shared";
   }
   return "unknown";
 }
 
 CheckReport check_dataset(const Dataset& dataset, const CheckOptions& options,
                           const std::function<void(std::int64_t, std::int64_t)>& progress) {
-  require(options.workers >= 1 && options.workers <= 256, "workers", options.workers, "between 1 and 256");
-  const auto total = std::ssize(dataset.samples);
   std::vector<Finding> findings(dataset.samples.size());
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;  // of `done` and `failure`
-  std::int64_t done = 0;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    try {
-      for (std::size_t i; (i = next++) < findings.size();) {
-        findings[i] = look_at(dataset.samples[i], options);
-        const std::lock_guard lock(mutex);
-        ++done;
-        if (progress) progress(done, total);
-      }
-    } catch (...) {
-      next = findings.size();
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (int i = 1; i < options.workers; ++i) threads.emplace_back(work);
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
+  const auto total = std::ssize(findings);
+  datasets::for_each_index(
+      total, options.workers, [&](std::size_t i) { findings[i] = look_at(dataset.samples[i], options); }, progress);
 
   CheckReport report;
   report.videos = total;
@@ -194,6 +225,7 @@ CheckReport check_dataset(const Dataset& dataset, const CheckOptions& options,
   }
   for (std::size_t i = 0; i < findings.size(); ++i) {
     Finding& finding = findings[i];
+    report.fingerprints.push_back(finding.fingerprint);
     if (finding.found) add_problem(report, dataset, i, finding.kind, std::move(finding.sentence));
     if (finding.found && ends_badly(finding.kind)) continue;
     ++report.usable;
@@ -202,11 +234,30 @@ CheckReport check_dataset(const Dataset& dataset, const CheckOptions& options,
     report.fewest_frames = report.fewest_frames == 0 ? finding.frames : std::min(report.fewest_frames, finding.frames);
     report.most_frames = std::max(report.most_frames, finding.frames);
   }
-  find_duplicates(dataset, findings, report);
-  std::stable_sort(report.problems.begin(), report.problems.end(),
-                   [](const Problem& a, const Problem& b) { return a.sample < b.sample; });
+  find_duplicates(dataset, report);
   count_classes(dataset, report);
+  sort_problems(report);
   return report;
+}
+
+void find_shared(const Dataset& other, const CheckReport& of_other, const Dataset& dataset, CheckReport& report) {
+  std::map<std::string, std::size_t> parts;
+  std::map<std::uint64_t, std::size_t> contents;
+  for (std::size_t i = 0; i < other.samples.size(); ++i) {
+    parts.emplace(part_of(other.samples[i]), i);
+    if (of_other.fingerprints[i] != 0) contents.emplace(of_other.fingerprints[i], i);
+  }
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    const std::string path = dataset.samples[i].path.string();
+    if (parts.count(part_of(dataset.samples[i])) > 0) {
+      add_problem(report, dataset, i, ProblemKind::kShared, text(path, " is in the split ", other.split, " too"));
+    } else if (const auto same = contents.find(report.fingerprints[i]); same != contents.end()) {
+      add_problem(report, dataset, i, ProblemKind::kShared,
+                  text(path, " has the same content as ", other.samples[same->second].path.string(), " of the split ",
+                       other.split));
+    }
+  }
+  sort_problems(report);
 }
 
 }  // namespace trecvit

@@ -24,7 +24,9 @@ enum class ProblemKind {
   kUnreadable,  // not a video, or cut off so that it cannot be opened
   kDamaged,     // full: opens, but not every frame can be decoded
   kTooShort,    // full: fewer than min_frames frames
-  kDuplicate    // the same id or file is listed twice, or (full) two files have the same bytes
+  kDuplicate,   // the same id or file is listed twice, or (full) two files have the same bytes
+  kUnlabelled,  // no label, in a split whose other videos have one
+  kShared       // find_shared: in another split too
 };
 const char* problem_name(ProblemKind kind);  // "missing", "empty", ...
 
@@ -44,12 +46,18 @@ struct CheckReport {
   std::vector<std::int64_t> class_counts;  // videos listed per label
   std::int64_t unlabelled = 0;
   std::int64_t smallest_class = 0, largest_class = 0;  // over labels
+  std::vector<std::int64_t> empty_classes;             // labels without a video
   std::int64_t frames = 0;                             // full: of all usable videos
   std::int64_t fewest_frames = 0, most_frames = 0;     // full: of one usable video
+  std::vector<std::uint64_t> fingerprints;             // full: by sample, of the file's bytes; 0: not known
 };
 
 // `progress`(done, total) is called from one thread at a time. The report does not depend on the number of workers.
 CheckReport check_dataset(const Dataset& dataset, const CheckOptions& options,
                           const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+
+// Adds to the report of `dataset` the videos that `other`, another split, has too: a model that was trained on what it
+// is tested on knows the answers. By path; where both were checked in full, by content too.
+void find_shared(const Dataset& other, const CheckReport& of_other, const Dataset& dataset, CheckReport& report);
 
 }  // namespace trecvit

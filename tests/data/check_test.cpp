@@ -62,7 +62,8 @@ TEST(Check, QuickFindsWhatCannotBeOpened) {
     EXPECT_EQ(total, 12);
   });
   EXPECT_EQ(last, 12);
-  EXPECT_THAT(kinds(report), ElementsAre("2 missing", "3 empty", "4 unreadable", "5 unreadable", "6 duplicate"));
+  EXPECT_THAT(kinds(report),
+              ElementsAre("2 missing", "3 empty", "4 unreadable", "5 unreadable", "6 duplicate", "8 unlabelled"));
   EXPECT_EQ(report.usable, 8);
   EXPECT_EQ(report.unlabelled, 1);
   EXPECT_EQ(report.smallest_class, 0);
@@ -86,6 +87,29 @@ TEST(Check, FullFindsDamageShortVideosAndCopies) {
   const CheckReport strict = check_dataset(set.dataset, {.full = true, .min_frames = 10});
   EXPECT_EQ(strict.problems.size(), 11u + 1u + 1u);
   EXPECT_THAT(strict.problems[0].sentence, HasSubstr("frames, fewer than 10"));
+}
+
+TEST(Check, FindsVideosOfOtherSplits) {
+  Set set;
+  Dataset other = set.dataset;
+  other.split = "validation";
+  other.samples.resize(4);
+  fs::copy_file(set.video(7), set.folder / "copy.webm");
+  other.samples[1].path = set.folder / "copy.webm";
+  other.samples[2].path = set.folder / "set/20bn-something-something-v2/25.webm";
+  other.samples[3].start_s = 0.1;  // a part is not the whole
+  for (const bool full : {false, true}) {
+    const CheckReport train = check_dataset(set.dataset, {.full = full});
+    CheckReport validation = check_dataset(other, {.full = full});
+    find_shared(set.dataset, train, other, validation);
+    const std::vector<std::string> found = kinds(validation);
+    if (full) {
+      EXPECT_THAT(found, ElementsAre("1 shared", "2 shared"));
+      EXPECT_THAT(validation.problems[1].sentence, testing::AllOf(HasSubstr("7.webm"), HasSubstr("split train")));
+    } else {
+      EXPECT_THAT(found, ElementsAre("1 shared"));
+    }
+  }
 }
 
 TEST(Check, KnowsOfficialCounts) {
