@@ -20,7 +20,7 @@
 #include "core/rng.h"
 #include "data/video/convert.h"
 #include "data/video/decoder.h"
-#include "video_support.h"
+#include "video_clips.h"
 
 namespace {
 
@@ -162,25 +162,8 @@ std::string read_apart(const std::string& path, long* frames) {
 }
 
 std::vector<std::string> make_clips(const video_test::Folder& folder) {
-  const ClipSpec specs[] = {
-      {.frames = 24, .b_frames = 2},
-      {.frames = 24,
-       .b_frames = 3,
-       .options = {{"x264-params", "open-gop=1:keyint=8"}},
-       .muxer = {{"movflags", "faststart"}}},
-      {.file = "a.mkv", .frames = 24, .b_frames = 2},
-      {.file = "a.webm",
-       .encoder = "libvpx-vp9",
-       .frames = 24,
-       .options = {{"deadline", "realtime"}, {"cpu-used", "8"}}},
-      {.file = "a.webm", .encoder = "libvpx", .frames = 24, .options = {{"deadline", "realtime"}, {"cpu-used", "8"}}},
-      {.file = "a.avi", .encoder = "mpeg4", .frames = 24, .b_frames = 1},
-      {.file = "a.avi", .encoder = "mjpeg", .pix_fmt = "yuvj420p", .frames = 12},
-      {.file = "a.mp4", .encoder = "libx265", .frames = 16, .options = {{"x265-params", "log-level=none:pools=none"}}},
-      {.file = "a.ts", .frames = 24, .b_frames = 2},
-  };
   std::vector<std::string> clips;
-  for (const ClipSpec& spec : specs) {
+  for (const ClipSpec& spec : video_test::common_clips()) {
     if (video_test::write_clip(folder / spec.file, spec)) clips.push_back(video_test::read_bytes(folder / spec.file));
   }
   return clips;

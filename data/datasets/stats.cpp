@@ -1,0 +1,75 @@
+#include "data/datasets/stats.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "core/error.h"
+#include "data/datasets/parallel.h"
+#include "data/video/decoder.h"
+#include "data/video/frame_folder.h"
+
+namespace trecvit {
+namespace {
+
+VideoFacts facts_of(const Sample& sample, double deadline_s) {
+  if (sample.frames > 0) {
+    VideoFacts facts{.codec = "pictures", .frames = sample.frames};
+    video::FrameFolder folder(sample.path, deadline_s);
+    const std::int64_t first[] = {0};
+    folder.decode(first, [&](std::size_t, const video::Frame& frame) {
+      facts.width = frame.width;
+      facts.height = frame.height;
+    });
+    for (const auto& entry : std::filesystem::directory_iterator(sample.path))
+      facts.bytes += static_cast<std::int64_t>(entry.file_size());
+    return facts;
+  }
+  video::Decoder decoder(sample.path.string(), {.deadline_s = deadline_s});
+  const std::int64_t frames = std::ssize(decoder.times());
+  const video::VideoInfo& info = decoder.info();
+  const bool turned = info.rotation % 180 != 0;
+  return {.codec = info.codec,
+          .width = turned ? info.height : info.width,
+          .height = turned ? info.width : info.height,
+          .fps = info.fps,
+          .duration_s = info.duration_s,
+          .frames = frames,
+          .bytes = static_cast<std::int64_t>(std::filesystem::file_size(sample.path))};
+}
+
+}  // namespace
+
+DatasetStats gather_stats(const Dataset& dataset, const StatsOptions& options,
+                          const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  DatasetStats stats{.videos = std::ssize(dataset.samples)};
+  std::vector<std::optional<VideoFacts>> found(dataset.samples.size());
+  datasets::for_each_index(
+      stats.videos, options.workers,
+      [&](std::size_t i) {
+        try {
+          found[i] = facts_of(dataset.samples[i], options.deadline_s);
+        } catch (const Error&) {  // `dataset check` says what is wrong with it
+        }
+      },
+      progress);
+  for (std::optional<VideoFacts>& facts : found) {
+    if (facts) stats.facts.push_back(std::move(*facts));
+  }
+  stats.class_counts.assign(dataset.labels.size(), 0);
+  for (const Sample& sample : dataset.samples) {
+    const bool known = sample.label >= 0 && sample.label < std::ssize(dataset.labels);
+    (known ? stats.class_counts[static_cast<std::size_t>(sample.label)] : stats.unlabelled) += 1;
+  }
+  return stats;
+}
+
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  const double rank = std::ceil(share * static_cast<double>(values.size()));
+  const auto at = static_cast<std::size_t>(std::clamp(rank - 1, 0.0, static_cast<double>(values.size() - 1)));
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
+  return values[at];
+}
+
+}  // namespace trecvit

@@ -1,0 +1,58 @@
+#include "data/datasets/stats.h"
+
+#include <gmock/gmock.h>
+
+#include "synth_support.h"
+
+namespace trecvit {
+namespace {
+
+namespace fs = std::filesystem;
+using data_test::small_config;
+using data_test::small_set;
+using data_test::TempFolder;
+using testing::ElementsAre;
+
+TEST(Stats, CountsWhatIsThere) {
+  const Dataset dataset = open_dataset(small_config(small_set("kinetics")), "train");
+  const DatasetStats one = gather_stats(dataset, {.workers = 1}), three = gather_stats(dataset, {.workers = 3});
+  EXPECT_EQ(one.videos, 24);
+  EXPECT_EQ(one.facts.size(), 24u);
+  EXPECT_THAT(one.class_counts, testing::Each(2));
+  EXPECT_EQ(one.unlabelled, 0);
+  for (std::size_t i = 0; i < one.facts.size(); ++i) {
+    const VideoFacts& facts = one.facts[i];
+    EXPECT_EQ(facts.codec, "h264");
+    EXPECT_EQ(facts.width, 48);
+    EXPECT_EQ(facts.height, 32);
+    EXPECT_EQ(facts.fps, 12);
+    EXPECT_TRUE(facts.frames >= 6 && facts.frames <= 9);
+    EXPECT_NEAR(facts.duration_s, static_cast<double>(facts.frames) / 12, 0.01);
+    EXPECT_EQ(facts.bytes, static_cast<std::int64_t>(fs::file_size(dataset.samples[i].path)));
+    EXPECT_EQ(facts.frames, three.facts[i].frames);
+  }
+}
+
+TEST(Stats, LeavesOutWhatCannotBeRead) {
+  const TempFolder folder;
+  Dataset dataset = open_dataset(small_config(small_set("ssv2")), "validation");
+  dataset.samples.resize(3);
+  dataset.samples[1].path = folder.write("words.webm", "no video");
+  dataset.samples[2].label = -1;
+  const DatasetStats stats = gather_stats(dataset, {});
+  EXPECT_EQ(stats.videos, 3);
+  EXPECT_EQ(stats.facts.size(), 2u);
+  EXPECT_EQ(stats.unlabelled, 1);
+}
+
+TEST(Stats, Quantiles) {
+  EXPECT_EQ(quantile({}, 0.5), 0);
+  EXPECT_EQ(quantile({7}, 0.9), 7);
+  const std::vector<double> values = {5, 1, 4, 2, 3};
+  std::vector<double> found;
+  for (const double share : {0.0, 0.2, 0.21, 0.5, 0.9, 1.0}) found.push_back(quantile(values, share));
+  EXPECT_THAT(found, ElementsAre(1, 1, 2, 3, 5, 5));
+}
+
+}  // namespace
+}  // namespace trecvit
