@@ -7,9 +7,9 @@
 
 namespace trecvit {
 
-// For every class of the data set, its index in the model. By name; by index when the model's file names no classes and the
-// counts agree. Error: a class that the model does not know, naming it.
+// For every class of the data set, its index in the model. By name: Error naming the first class that the model does not
+// know. By index, for models whose file names no classes: Error when there are not equally many.
 std::vector<std::int64_t> map_labels(const std::vector<std::string>& of_data, const std::vector<std::string>& of_model,
-                                     bool model_has_names);
+                                     bool by_name);
 
 }  // namespace trecvit

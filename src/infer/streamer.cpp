@@ -47,11 +47,11 @@ std::vector<Ranked> top(std::span<const float> probabilities, std::int64_t k) {
   return ranked;
 }
 
-std::vector<float> predict_file(Streamer& streamer, const std::string& source, std::int64_t stride, double deadline_s) {
+std::vector<float> predict_file(Streamer& streamer, const std::string& source, Pace pace, double deadline_s) {
   video::Decoder decoder(source, {.deadline_s = deadline_s});
   streamer.reset();
-  for (std::int64_t n = 0; const video::Frame* frame = decoder.next(); ++n)
-    if (n % stride == 0) streamer.push(*frame);
+  while (const video::Frame* frame = decoder.next())
+    if (pace.takes(frame->pts_s)) streamer.push(*frame);
   if (streamer.frames() == 0) throw Error(source, " has no frame that can be decoded");
   const auto smoothed = streamer.last().smoothed;
   return {smoothed.begin(), smoothed.end()};

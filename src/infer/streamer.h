@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/loader/preprocess.h"
+#include "data/loader/sampling.h"
 #include "data/video/decoder.h"
 #include "infer/stream_batch.h"
 
@@ -42,9 +43,8 @@ struct Ranked {
 // The k most probable classes, most probable first, lower index first among equals.
 std::vector<Ranked> top(std::span<const float> probabilities, std::int64_t k);
 
-// Every `stride`-th frame of a file through `streamer`, which is reset before: the smoothed probabilities after the
+// The frames of a file that `pace` takes through `streamer`, which is reset before: the smoothed probabilities after the
 // last one. Error: the file cannot be read or has no frame.
-std::vector<float> predict_file(Streamer& streamer, const std::string& source, std::int64_t stride,
-                                double deadline_s = 30);
+std::vector<float> predict_file(Streamer& streamer, const std::string& source, Pace pace, double deadline_s = 30);
 
 }  // namespace trecvit

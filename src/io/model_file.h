@@ -17,6 +17,7 @@ struct Preprocessing {
   std::int64_t size = 224;  // pixels
   std::int64_t frames = 32;
   std::int64_t stride = 2;
+  double fps = 0;
   std::string sampling = "dense";
   std::string short_clip = "repeat_last";
 
@@ -25,6 +26,7 @@ struct Preprocessing {
     v("size", self.size, "");
     v("frames", self.frames, "");
     v("stride", self.stride, "");
+    v("fps", self.fps, "");
     v("sampling", self.sampling, "");
     v("short_clip", self.short_clip, "");
   }

@@ -23,6 +23,7 @@ void Config::finish() {
   within<std::int64_t>("train.epochs", t.epochs, 1, 1'000'000);
   within<std::int64_t>("train.max_steps", t.max_steps, 0, 1'000'000'000);
   within<std::int64_t>("train.global_batch", t.global_batch, 1, 1'000'000);
+  require(t.global_batch % augment.repeats == 0, "augment.repeats", augment.repeats, "a divisor of train.global_batch");
   require(t.lr > 0 && t.lr <= 10, "train.lr", t.lr, "above 0 and at most 10");
   within("train.min_lr", t.min_lr, 0.0, t.lr);
   within("train.warmup_epochs", t.warmup_epochs, 0.0, 1e6);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/video/encoder.h"
+#include "train/mixing.h"
 
 namespace trecvit {
 namespace {
@@ -23,9 +24,19 @@ class Classification : public Objective {
   Classification(const TRecViT& net, const Config& config) : net_(net), config_(config) {}
 
   Tensor loss(const Tensor& video, const ClipBatch& batch, std::int64_t step) const override {
+    Rng rng(static_cast<std::uint64_t>(config_.seed), step_stream("mix", step));
+    const Mixing mixing =
+        draw_mixing(config_.augment, static_cast<int>(video.size(2)), static_cast<int>(video.size(3)), rng);
+    const bool mixed = mixing.weight < 1;
     const Tensor labels = send(at::tensor(batch.labels, at::kLong), video.device());
-    const auto output = net_(video, nullptr, nullptr, dropout(video.size(1), step, video.device()));
-    return at::cross_entropy_loss(output.logits, labels, {}, at::Reduction::Mean, -100, config_.train.label_smoothing);
+    const auto output = net_(mixed ? mix_clips(video, mixing) : video, nullptr, nullptr,
+                             dropout(video.size(1), step, video.device()));
+    const auto against = [&](const Tensor& target) {
+      return at::cross_entropy_loss(output.logits, target, {}, at::Reduction::Mean, -100, config_.train.label_smoothing);
+    };
+    if (!mixed) return against(labels);
+    // Cross-entropy is linear in its target: so it is that of weight * own label + (1 - weight) * partner's.
+    return mixing.weight * against(labels) + (1 - mixing.weight) * against(labels.flip(0));
   }
 
   bool picture(const Tensor&, const std::filesystem::path&) const override { return false; }

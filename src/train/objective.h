@@ -20,7 +20,7 @@ class Objective {
   virtual bool picture(const at::Tensor& video, const std::filesystem::path& path) const = 0;
 };
 
-// Cross-entropy with label smoothing, dropout before the classifier.
+// Cross-entropy with label smoothing, dropout before the classifier, and mixup or cutmix where `augment` asks for them.
 std::unique_ptr<Objective> make_classification(const TRecViT& net, const Config& config);
 // Declares its decoder in `store`.
 std::unique_ptr<Objective> make_masked(nn::ParameterStore& store, const TRecViT& net, const Config& config);

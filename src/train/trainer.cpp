@@ -259,7 +259,7 @@ void Run::save() {
 
 Preprocessing Run::preprocessing() const {
   const DataConfig& d = config_.data;
-  return {.size = d.size, .frames = d.frames, .stride = d.stride, .sampling = d.sampling, .short_clip = d.short_clip};
+  return {.size = d.size, .frames = d.frames, .stride = d.stride, .fps = d.fps, .sampling = d.sampling, .short_clip = d.short_clip};
 }
 
 TrainResult Run::operator()() {
