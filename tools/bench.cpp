@@ -6,6 +6,7 @@ void add_bench(CLI::App& app, VerbContext& context) {
   CLI::App& group = add_group(app, "bench", "how fast this machine is");
   add_bench_model(group, context);
   add_bench_stream(group, context);
+  add_bench_data(group, context);
 }
 
 }  // namespace trecvit::tools

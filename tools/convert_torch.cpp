@@ -74,6 +74,7 @@ ExitCode run(const Options& o) {
     wanted.preprocessing = {.size = config.data.size,
                             .frames = config.data.frames,
                             .stride = config.data.stride,
+                            .fps = config.data.fps,
                             .sampling = config.data.sampling,
                             .short_clip = config.data.short_clip};
   }

@@ -3,10 +3,11 @@
 namespace trecvit::tools {
 
 void add_dataset(CLI::App& app, VerbContext& context) {
-  CLI::App& group = add_group(app, "dataset", "make, check and list data sets");
+  CLI::App& group = add_group(app, "dataset", "make, check, list and measure data sets");
   add_dataset_synth(group, context);
   add_dataset_check(group, context);
   add_dataset_list(group, context);
+  add_dataset_stats(group, context);
 }
 
 }  // namespace trecvit::tools

@@ -17,7 +17,7 @@ struct Options {
   ConfigOptions config;
   ModelOptions model;
   EvalOptions eval;
-  std::string split, out;
+  std::string split, out, match = "name";
   double fail_under = -1;
   bool check_parity = false;
   bool json = false;
@@ -30,6 +30,7 @@ DataConfig data_of(const ResolvedConfig& resolved, const Preprocessing& trained)
   if (!told("data.size")) data.size = trained.size;
   if (!told("data.frames")) data.frames = trained.frames;
   if (!told("data.stride")) data.stride = trained.stride;
+  if (!told("data.fps")) data.fps = trained.fps;
   if (!told("data.sampling")) data.sampling = trained.sampling;
   if (!told("data.short_clip")) data.short_clip = trained.short_clip;
   data.check();
@@ -59,6 +60,8 @@ ExitCode run(const Options& options) {
   const Config& config = resolved.config;
   if (options.eval.mode != "clip" && options.eval.mode != "stream")
     throw UsageError("--mode is ", options.eval.mode, "; it must be clip or stream");
+  if (options.match != "name" && options.match != "index")
+    throw UsageError("--match is ", options.match, "; it must be name or index");
   require(config.eval.clips >= 1 && config.eval.clips <= 1000, "--clips", config.eval.clips, "1..1000");
   require(config.eval.crops >= 1 && config.eval.crops <= 3, "--crops", config.eval.crops, "1..3");
   const std::unique_ptr<Model> model = options.model.load();
@@ -69,7 +72,7 @@ ExitCode run(const Options& options) {
   how.clips = config.eval.clips;
   how.crops = config.eval.crops;
   how.seed = static_cast<std::uint64_t>(config.seed);
-  how.labels = map_labels(dataset.labels, model->labels, has_class_names(*model));
+  how.labels = map_labels(dataset.labels, model->labels, has_class_names(*model) && options.match == "name");
   const auto pass = [&](const std::string& mode) {
     how.mode = mode;
     Progress progress(text(dataset.split, " (", mode, ")"), static_cast<long long>(dataset.samples.size()));
@@ -171,6 +174,8 @@ void add_eval(CLI::App& app, VerbContext& context) {
   options->config.shortcut(verb, "--workers", "data.workers", "threads that decode");
   verb.add_option("--split", options->split, "train, validation, test, ...; none: data.val_split");
   verb.add_option("--mode", options->eval.mode, "clip: whole clips at once | stream: frame by frame through the state");
+  verb.add_option("--match", options->match,
+                  "how classes of data and model belong together: by name, or by index whatever their names are");
   verb.add_option("--batch", options->eval.batch, "views per forward pass")->check(CLI::PositiveNumber);
   verb.add_flag("--shuffle-frames", options->eval.shuffle_frames,
                 "frames in a random order: what stills alone give away");

@@ -35,10 +35,13 @@ ExitCode run(const std::string& path, bool json) {
                  {{"size", p.size},
                   {"frames", p.frames},
                   {"stride", p.stride},
+                  {"fps", p.fps},
                   {"sampling", p.sampling},
                   {"short_clip", p.short_clip}}}});
     return ExitCode::kDone;
   }
+  const std::string stride = p.sampling == "dense" ? text(", stride ", p.stride) : "";
+  const std::string rate = p.fps > 0 ? text(", of ", p.fps, " a second") : "";
   print(table(
       {{"file", path},
        {"variant", c.variant},
@@ -50,7 +53,7 @@ ExitCode run(const std::string& path, bool json) {
        {"LRU width", text(c.lru_width)},
        {"classes", text(c.classes, file.labels.empty() ? ", without names" : ", named")},
        {"picture", text(c.image_height, " x ", c.image_width, " in patches of ", c.patch)},
-       {"clips", text(p.frames, " frames, ", p.sampling, p.sampling == "dense" ? text(", stride ", p.stride) : "")},
+       {"clips", text(p.frames, " frames, ", p.sampling, stride, rate)},
        {"stream's state", text(state_bytes, " bytes in fp32")}}));
   return ExitCode::kDone;
 }

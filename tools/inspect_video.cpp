@@ -3,12 +3,12 @@
 #include <memory>
 
 #include "core/array.h"
-#include "data/loader/preprocess.h"
-#include "data/loader/sampling.h"
+#include "data/loader/clip_reader.h"
 #include "data/video/convert.h"
 #include "data/video/decoder.h"
 #include "data/video/encoder.h"
 #include "formats/npy.h"
+#include "tools/config_options.h"
 #include "tools/output.h"
 #include "tools/verbs.h"
 
@@ -16,9 +16,11 @@ namespace trecvit::tools {
 namespace {
 
 struct Options {
+  ConfigOptions config;
   std::string file, clip, frames, out;
   std::int64_t size = 224;
-  double deadline_s = 30;
+  double fps = 0, deadline_s = 30;
+  bool augment = false;
   bool json = false;
 };
 
@@ -55,22 +57,29 @@ std::vector<std::int64_t> parse_frames(const std::string& list) {
   return numbers;
 }
 
-// Decoded frames, [F, height, width, 3] uint8 RGB.
-Array take_clip(video::Decoder& decoder, const Options& options) {
-  const Sampling sampling = parse_clip(options.clip);
-  const auto count = static_cast<std::int64_t>(decoder.times().size());
-  if (count == 0) throw Error("video ", options.file, " has no frames");
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(sampling.frames));
-  evaluation_frames(count, sampling, /*clip=*/0, /*clips=*/1, numbers);
-  const Preprocess preprocess(options.size);
+// What the loader would hand to a model: [T, size, size, 3] uint8.
+Array take_clip(const Options& options) {
+  const Config config = options.config.read().config;
+  AugmentConfig augment = config.augment;
+  augment.check();
+  augment.repeats = 1;  // one is looked at
+  Sampling sampling = parse_clip(options.clip);
+  sampling.fps = options.fps;
+  ClipReader reader({.sampling = sampling,
+                     .size = options.size,
+                     .deadline_s = options.deadline_s,
+                     .training = options.augment,
+                     .augment = augment,
+                     .seed = static_cast<std::uint64_t>(config.seed)});
   std::byte* pixels = nullptr;
   Array array = allocate_array(Dtype::kU8, {sampling.frames, options.size, options.size, 3}, &pixels);
-  decoder.decode(numbers, [&](std::size_t k, const video::Frame& frame) {
-    preprocess(frame, evaluation_crop(0, 1), reinterpret_cast<std::uint8_t*>(pixels) + k * preprocess.bytes());
-  });
+  reader.read({.id = options.file, .path = options.file}, /*epoch=*/0, /*number=*/0,
+              {.pixels = reinterpret_cast<std::uint8_t*>(pixels),
+               .frame_step = static_cast<std::size_t>(options.size * options.size * 3)});
   return array;
 }
 
+// Whole frames as decoded: [F, height, width, 3] uint8.
 Array take_frames(video::Decoder& decoder, const Options& options) {
   const std::vector<std::int64_t> numbers = parse_frames(options.frames);
   std::byte* pixels = nullptr;
@@ -110,6 +119,7 @@ void write_sheet(const std::string& path, const Array& frames) {
 ExitCode run(const Options& options) {
   if (!options.clip.empty() && !options.frames.empty())
     throw UsageError("--clip and --frames cannot be given together");
+  if (options.augment && options.clip.empty()) throw UsageError("--augment changes a clip; --clip must say which");
   const bool wants_pixels = !options.clip.empty() || !options.frames.empty();
   if (wants_pixels != !options.out.empty())
     throw UsageError(wants_pixels ? "--out is missing; it must name a .npy, .png or .jpg file"
@@ -124,7 +134,7 @@ ExitCode run(const Options& options) {
   const video::VideoInfo info = decoder.info();
   Array pixels;
   if (wants_pixels) {
-    pixels = options.clip.empty() ? take_frames(decoder, options) : take_clip(decoder, options);
+    pixels = options.clip.empty() ? take_frames(decoder, options) : take_clip(options);
     if (suffix == ".npy") {
       write_npy(options.out, pixels);
     } else {
@@ -162,6 +172,11 @@ void add_inspect_video(CLI::App& group, VerbContext& context) {
                [options] { return run(*options); });
   verb.add_option("FILE", options->file, "video")->required();
   verb.add_option("--clip", options->clip, "dense:16x2 or uniform:16: the centre clip and crop of evaluation");
+  verb.add_option("--fps", options->fps, "--clip counts so many frames a second; 0: the frames that there are")
+      ->check(CLI::Range(0.0, 1000.0));
+  verb.add_flag("--augment", options->augment,
+                "a clip as training might see it: drawn by --seed, changed as the section `augment` says");
+  options->config.add_to(verb);
   verb.add_option("--frames", options->frames, "0,5,9: whole frames by number, in their own size");
   verb.add_option("--size", options->size, "side of the pictures of --clip, pixels");
   verb.add_option("--out", options->out,

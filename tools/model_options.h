@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "data/loader/sampling.h"
 #include "io/model_file.h"
 
 namespace trecvit::tools {
@@ -19,9 +20,9 @@ struct ModelOptions {
   std::unique_ptr<Model> load() const;
 };
 
-// Every n-th frame of a video is what the model was trained to see: its clips' stride, or 1 with uniform sampling,
-// whose clips have no fixed one. `wanted` > 0 overrules.
-std::int64_t frame_stride(const Model& model, std::int64_t wanted);
+// The frames of a video that the model was trained to see: its clips' stride and rate, or all with uniform sampling,
+// whose clips have no fixed one. `stride` > 0: every so many-th frame instead.
+Pace frame_pace(const Model& model, std::int64_t stride);
 
 // Names of the classes were in the model's file.
 bool has_class_names(const Model& model);

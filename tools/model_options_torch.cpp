@@ -19,9 +19,10 @@ std::unique_ptr<Model> ModelOptions::load() const {
   return load_model(path, parse_device(device), parse_precision(precision));
 }
 
-std::int64_t frame_stride(const Model& model, std::int64_t wanted) {
-  if (wanted > 0) return wanted;
-  return model.preprocessing.sampling == "dense" ? model.preprocessing.stride : 1;
+Pace frame_pace(const Model& model, std::int64_t stride) {
+  if (stride > 0) return Pace(stride);
+  const Preprocessing& trained = model.preprocessing;
+  return trained.sampling == "dense" ? Pace(trained.stride, trained.fps) : Pace(1, trained.fps);
 }
 
 bool has_class_names(const Model& model) { return !model.labels.empty() && model.labels.front() != "class 0"; }

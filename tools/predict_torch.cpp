@@ -57,7 +57,7 @@ ExitCode run(const Options& options) {
     throw UsageError("--format is ", options.format, "; it must be table, jsonl or csv");
   const std::vector<std::string> sources = expand_sources(options.sources);
   const std::unique_ptr<Model> model = options.model.load();
-  const std::int64_t stride = frame_stride(*model, options.stride);
+  const Pace pace = frame_pace(*model, options.stride);
   const AnswerWriter writer(model->labels, options.topk);
   Streamer streamer(*model);
   if (options.format == "csv") print("source,rank,id,label,p\n");
@@ -65,7 +65,7 @@ ExitCode run(const Options& options) {
   for (const std::string& source : sources) {
     std::vector<float> p;
     try {
-      p = predict_file(streamer, source, stride, options.deadline_s);
+      p = predict_file(streamer, source, pace, options.deadline_s);
     } catch (const UsageError&) {
       throw;
     } catch (const Error& error) {

@@ -27,18 +27,18 @@ namespace {
 class DecoderFeed : public Feed {
  public:
   explicit DecoderFeed(const FeedOptions& o)
-      : decoder_(o.source == "-" ? "/dev/stdin" : o.source, {.deadline_s = o.deadline_s}), stride_(o.stride) {}
+      : decoder_(o.source == "-" ? "/dev/stdin" : o.source, {.deadline_s = o.deadline_s}), pace_(o.pace) {}
 
   const video::Frame* next() override {
     for (;;) {
       const video::Frame* frame = decoder_.next();
-      if (!frame || seen_++ % stride_ == 0) return frame;
+      if (!frame || pace_.takes(frame->pts_s)) return frame;
     }
   }
 
  private:
   video::Decoder decoder_;
-  std::int64_t stride_, seen_ = 0;
+  Pace pace_;
 };
 
 struct RawLayout {
@@ -67,13 +67,14 @@ class RawFeed : public Feed {
       : layout_(parse_raw(o.raw)),
         bytes_(static_cast<std::size_t>(video::raw_frame_bytes(layout_.format, layout_.width, layout_.height))),
         picture_(bytes_, layout_.format, layout_.width, layout_.height),
-        stride_(o.stride) {}
+        pace_(o.pace) {}
 
   const video::Frame* next() override {
     while (read_picture()) {
       const std::int64_t number = seen_++;
-      if (number % stride_ != 0) continue;
-      picture_.reset(bytes_, number, static_cast<double>(number) / layout_.fps);
+      const double pts_s = static_cast<double>(number) / layout_.fps;
+      if (!pace_.takes(pts_s)) continue;
+      picture_.reset(bytes_, number, pts_s);
       return &picture_.frame();
     }
     return nullptr;
@@ -98,7 +99,8 @@ class RawFeed : public Feed {
   RawLayout layout_;
   std::vector<std::uint8_t> bytes_;
   video::RawFrame picture_;
-  std::int64_t stride_, seen_ = 0;
+  Pace pace_;
+  std::int64_t seen_ = 0;
 };
 
 // A thread reads ahead; when the queue is full its oldest frame goes.

@@ -5,17 +5,18 @@
 #include <memory>
 #include <string>
 
+#include "data/loader/sampling.h"
 #include "data/video/frame.h"
 
 namespace trecvit::tools {
 
 struct FeedOptions {
-  std::string source;       // file, URL, or "-": standard input
-  std::string raw;          // "64x48@12:rgb24" when "-" carries bare pixels (rgb24 or yuv420p); empty: an encoded video
-  std::int64_t stride = 1;  // every n-th frame
-  bool latest = false;      // decode ahead and drop what the reader is too slow for; otherwise wait for it
-  std::int64_t queue = 2;   // frames that wait at most, with `latest`
-  double deadline_s = 30;   // for one step of decoding
+  std::string source;      // file, URL, or "-": standard input
+  std::string raw;         // "64x48@12:rgb24" when "-" carries bare pixels (rgb24 or yuv420p); empty: an encoded video
+  Pace pace;               // which frames count
+  bool latest = false;     // decode ahead and drop what the reader is too slow for; otherwise wait for it
+  std::int64_t queue = 2;  // frames that wait at most, with `latest`
+  double deadline_s = 30;  // for one step of decoding
 };
 
 class Feed {

@@ -17,7 +17,8 @@ namespace {
 
 struct Options {
   ModelOptions model;
-  FeedOptions feed{.stride = 0};
+  FeedOptions feed;
+  std::int64_t stride = 0;
   std::string jsonl, policy;
   std::int64_t topk = 5;
   double threshold = 0, reset_s = 0;
@@ -86,7 +87,7 @@ class Events {
 
 FeedOptions feed_of(const Options& options, const Model& model) {
   FeedOptions feed = options.feed;
-  feed.stride = frame_stride(model, options.feed.stride);
+  feed.pace = frame_pace(model, options.stride);
   const bool live = feed.source.find("://") != std::string::npos && feed.source.rfind("file://", 0) != 0;
   if (!options.policy.empty() && options.policy != "latest" && options.policy != "all")
     throw UsageError("--policy is ", options.policy, "; it must be latest or all");
@@ -153,7 +154,7 @@ void add_stream(CLI::App& app, VerbContext& context) {
   FeedOptions& feed = options->feed;
   verb.add_option("SOURCE", feed.source, "file, URL (rtsp, http, ...), or -: standard input")->required();
   verb.add_option("--raw", feed.raw, "standard input carries bare pixels: WxH@fps:rgb24 or WxH@fps:yuv420p");
-  verb.add_option("--stride", feed.stride, "every n-th frame; 0: as the model was trained")
+  verb.add_option("--stride", options->stride, "every n-th frame; 0: as the model was trained")
       ->check(CLI::NonNegativeNumber);
   verb.add_option("--policy", options->policy,
                   "all: wait for the model (files, standard input) | latest: drop frames (URLs)");

@@ -30,6 +30,7 @@ void add_dataset(CLI::App& app, VerbContext& context);
 void add_dataset_synth(CLI::App& group, VerbContext& context);
 void add_dataset_check(CLI::App& group, VerbContext& context);
 void add_dataset_list(CLI::App& group, VerbContext& context);
+void add_dataset_stats(CLI::App& group, VerbContext& context);
 void add_inspect(CLI::App& app, VerbContext& context);
 void add_inspect_video(CLI::App& group, VerbContext& context);
 void add_inspect_model(CLI::App& group, VerbContext& context);
@@ -41,6 +42,7 @@ void add_convert(CLI::App& app, VerbContext& context);
 void add_bench(CLI::App& app, VerbContext& context);
 void add_bench_model(CLI::App& group, VerbContext& context);
 void add_bench_stream(CLI::App& group, VerbContext& context);
+void add_bench_data(CLI::App& group, VerbContext& context);
 void add_config(CLI::App& app, VerbContext& context);
 void add_doctor(CLI::App& app, VerbContext& context);
 

@@ -216,6 +216,50 @@ class Datasets(Base):
         self.assertEqual(len(done.stderr.decode().strip().splitlines()), 1)
 
 
+    def test_bad_list_and_min_frames(self):
+        root, listing = self.synth("listed"), self.folder / "bad.tsv"
+        videos = sorted(root.rglob("*.webm"))
+        videos[0].unlink()
+        shutil.copy(videos[1], videos[2])
+        done = trecvit("dataset", "check", "--data", root, "--full", "--bad-list", listing)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"2 problems in 24 videos", done.stderr)
+        lines = [line.split("\t") for line in listing.read_text().splitlines()]
+        self.assertEqual(sorted(line[2] for line in lines), sorted(["missing", lines[-1][2]]))
+        self.assertIn(lines[-1][2], ("duplicate", "shared"))
+        self.assertTrue(all(len(line) == 5 for line in lines))
+        done = trecvit("dataset", "check", "--data", root, "--full", "--min-frames", "1000")
+        self.assertIn(b"fewer than 1000", done.stdout)
+
+    def test_stats(self):
+        root, out = self.synth("measured"), self.folder / "pictures"
+        told = json.loads(self.ok("dataset", "stats", "--data", root, "--out", out, "--json"))
+        train = told["splits"][0]
+        self.assertEqual((train["split"], train["videos"], train["readable"], train["codecs"]), ("train", 12, 12, {"vp9": 12}))
+        self.assertEqual(train["sizes"], {"48x32": 12})
+        self.assertEqual((train["smallest_class"], train["largest_class"], train["balance"]), (1, 1, 1))
+        self.assertEqual(train["fps"]["median"], 12)
+        self.assertGreaterEqual(train["frames"]["min"], 6)
+        self.assertEqual(train["frames"]["sum"], json.loads(self.ok("dataset", "check", "--data", root, "--full", "--json"))["splits"][0]["frames"])
+        for name in ("durations", "frames", "rates", "sizes", "classes"):
+            picture = (out / f"train_{name}.png").read_bytes()
+            self.assertEqual(struct.unpack(">II", picture[16:24]), (720, 400))
+        self.assertIn("short side", self.ok("dataset", "stats", "--data", root))
+
+    def test_bench_data(self):
+        root = self.synth("timed")
+        words = ("bench", "data", "--data", root, "--batch", "4", "--batches", "3", "--set", "data.size=32", "--set", "data.frames=4")
+        told = json.loads(self.ok(*words, "--format", "json", "--step-ms", "300"))
+        rows = {row["name"]: row["value"] for row in told["rows"]}
+        self.assertEqual(set(rows), {"frames_per_s_per_core", "stage_open", "stage_decode", "stage_convert", "stage_augment",
+                                     "decoded_per_kept", "frames_per_s", "wait", "loader_memory"})
+        self.assertGreater(rows["frames_per_s_per_core"], 0)
+        self.assertGreater(rows["stage_decode"], 0)
+        self.assertIn(" % of the time", told["verdict"])
+        self.assertIn("frames/s", self.ok(*words))
+        self.fails(2, *words, "--format", "xml", says=["xml", "table or json"])
+
+
 class Videos(Base):
     def test_files_that_are_no_videos(self):
         root = self.synth("set")
@@ -244,6 +288,20 @@ class Videos(Base):
         sheet = self.folder / "x.png"
         self.ok("inspect", "video", video, "--clip", "uniform:5", "--size", "16", "--out", sheet)
         self.assertEqual(struct.unpack(">II", sheet.read_bytes()[16:24]), (48, 32))
+
+    def test_a_clip_of_training(self):
+        video = next(self.synth("changed").rglob("*.webm"))
+        def clip(*words):
+            out = self.folder / "clip.npy"
+            self.ok("inspect", "video", video, "--clip", "dense:4x1", "--size", "32", "--out", out, *words)
+            return out.read_bytes()
+        plain, changed = clip(), clip("--augment", "--set", "augment.rand_augment=4", "--seed", "3")
+        self.assertNotEqual(plain, changed)
+        self.assertEqual(changed, clip("--augment", "--set", "augment.rand_augment=4", "--seed", "3"))
+        self.assertNotEqual(changed, clip("--augment", "--set", "augment.rand_augment=4", "--seed", "4"))
+        self.assertEqual(plain, clip("--fps", "12"))
+        self.assertNotEqual(plain, clip("--fps", "3"))
+        self.fails(2, "inspect", "video", video, "--augment", says=["--clip"])
 
     def npy(self, path):
         content = path.read_bytes()
@@ -364,6 +422,22 @@ class Model(Base):
         gated = trecvit("eval", "-m", self.model, "--data", self.data, "--device", "cpu", "--fail-under", "1", "--json")
         self.assertEqual(gated.returncode, 3, gated.stderr.decode())
         json.loads(gated.stdout)
+
+    def test_classes_match_by_name(self):
+        other = self.folder / "other"
+        shutil.copytree(self.data, other)
+        names = next(other.rglob("*labels.json"))
+        swapped = json.loads(names.read_text())
+        a, b = list(swapped)[:2]
+        swapped[a], swapped[b] = swapped[b], swapped[a]
+        names.write_text(json.dumps(swapped))
+        words = ("-m", self.model, "--device", "cpu", "--json")
+        self.assertEqual(self.ok("eval", "--data", other, *words), self.ok("eval", "--data", self.data, *words))
+        for file in other.rglob("*.json"):
+            file.write_text(file.read_text().replace(a, "Juggling knives").replace(a.replace("something", "[something]"), "Juggling knives"))
+        self.fails(1, "eval", "--data", other, *words, says=["Juggling knives", "--match index"])
+        self.ok("eval", "--data", other, "--match", "index", *words)
+        self.fails(2, "eval", "--data", other, "--match", "luck", *words, says=["luck", "name or index"])
 
     def test_predict_equals_the_end_of_stream(self):
         told = json.loads(self.ok("predict", self.video, "-m", self.model, "--device", "cpu", "--format", "jsonl"))

@@ -1,0 +1,181 @@
+// How fast clips are read, stage by stage, and what limits it.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <thread>
+
+#include "core/log.h"
+#include "data/datasets/stats.h"
+#include "data/loader/loader.h"
+#include "tools/config_options.h"
+#include "tools/memory.h"
+#include "tools/output.h"
+#include "tools/verbs.h"
+#include "tools/version.h"
+
+namespace trecvit::tools {
+namespace {
+
+struct Options {
+  ConfigOptions config;
+  std::string split, format = "table";
+  std::int64_t batch = 8, batches = 12;
+  double step_ms = 0;
+};
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// One thread, nobody waiting: where its time goes.
+LoadTimes time_stages(const Dataset& dataset, DataConfig data, const LoaderOptions& how, std::int64_t batches) {
+  data.workers = 0;
+  Loader loader(dataset, data, how);
+  ClipBatch batch;
+  Progress progress("one thread", batches);
+  for (std::int64_t i = 0; i < batches && loader.next(batch); ++i) progress.update(i + 1);
+  return loader.times();
+}
+
+// As in training: workers ahead of a step that takes `step_ms`.
+struct Run {
+  double seconds = 0;
+  std::int64_t kept = 0;
+  std::vector<double> waits_ms;  // by batch
+  std::int64_t memory_bytes = 0;
+};
+
+Run time_loader(const Dataset& dataset, const DataConfig& data, const LoaderOptions& how, const Options& options) {
+  Run run;
+  Loader loader(dataset, data, how);
+  ClipBatch batch;
+  Progress progress(text(data.workers, data.workers == 1 ? " worker" : " workers"), options.batches);
+  if (!loader.next(batch)) return run;  // the first batch has nobody ahead of it
+  const double began = now_s();
+  for (std::int64_t i = 0; i < options.batches && loader.next(batch); ++i) {
+    run.waits_ms.push_back(batch.wait_s * 1e3);
+    run.kept += batch.clips * batch.frames;
+    std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(options.step_ms));
+    progress.update(i + 1);
+  }
+  run.seconds = now_s() - began;
+  run.memory_bytes = peak_memory();
+  return run;
+}
+
+struct Stage {
+  const char* name;
+  double seconds;
+  const char* advice;
+};
+
+std::vector<Stage> stages_of(const LoadTimes& t) {
+  return {{"open", t.open_s, "a faster disk, or fewer and longer videos, would help"},
+          {"decode", t.decode_s, "more cores (data.workers), or videos scaled down to about data.size, would help"},
+          {"convert", t.convert_s, "a smaller data.size, or videos scaled down to about it, would help"},
+          {"augment", t.change_s, "fewer layers (augment.rand_augment) would help"}};
+}
+
+double wait_share(const Run& run) {
+  const double waited = std::accumulate(run.waits_ms.begin(), run.waits_ms.end(), 0.0) / 1e3;
+  return run.seconds > 0 ? waited / run.seconds : 0;
+}
+
+// One line: what limits, and what would help.
+std::string verdict(const LoadTimes& times, const Run& run, const DataConfig& data, const Options& options) {
+  constexpr double kNoticed = 0.05, kIdle = 0.7;
+  const std::vector<Stage> stages = stages_of(times);
+  const Stage& longest =
+      *std::max_element(stages.begin(), stages.end(), [](auto& a, auto& b) { return a.seconds < b.seconds; });
+  const double waited = wait_share(run);
+  std::string words;
+  if (options.step_ms > 0 && waited < kNoticed) {
+    words = text("the data keeps up with steps of ", options.step_ms, " ms: ", fixed(100 * waited, 1),
+                 " % of the time is waiting");
+  } else if (options.step_ms > 0) {
+    const double seconds_per_frame = times.total_s() / static_cast<double>(std::max<std::int64_t>(1, times.kept));
+    const double frames_per_step =
+        static_cast<double>(run.kept) / static_cast<double>(std::max<std::size_t>(1, run.waits_ms.size()));
+    words = text("steps of ", options.step_ms, " ms wait ", fixed(100 * waited, 0), " % of the time with ",
+                 data.workers, data.workers == 1 ? " worker; " : " workers; ",
+                 std::ceil(frames_per_step * seconds_per_frame / (options.step_ms / 1e3)),
+                 " with a core each would keep up");
+  }
+  if (options.step_ms > 0 && waited < kNoticed) return words;
+  if (!words.empty()) words += "; ";
+  words += text(longest.name, " takes ", fixed(100 * longest.seconds / std::max(times.total_s(), 1e-9), 0),
+                " % of a worker's time; ");
+  if (times.cpu_s < kIdle * times.total_s()) {
+    return words + text("the disk or other programs were waited for ",
+                        fixed(100 * (1 - times.cpu_s / times.total_s()), 0), " % of that time");
+  }
+  return words + longest.advice;
+}
+
+Json row(const std::string& name, double value, const std::string& unit) {
+  return {{"name", name}, {"value", value}, {"unit", unit}, {"device", "cpu"}, {"commit", git_commit()}};
+}
+
+ExitCode run(const Options& options) {
+  if (options.format != "table" && options.format != "json")
+    throw UsageError("--format is ", options.format, "; it must be table or json");
+  const Config config = options.config.read().config;
+  config.augment.check();
+  const Dataset dataset = open_dataset(config.data, options.split.empty() ? config.data.train_split : options.split);
+  const auto videos = static_cast<std::int64_t>(dataset.samples.size());
+  const LoaderOptions how{.training = true,
+                          .batch = std::min(options.batch, videos) / config.augment.repeats * config.augment.repeats,
+                          .seed = static_cast<std::uint64_t>(config.seed),
+                          .augment = config.augment};
+  const LoadTimes times = time_stages(dataset, config.data, how, options.batches);
+  const std::int64_t before = peak_memory();
+  const Run loaded = time_loader(dataset, config.data, how, options);
+  if (times.kept == 0) throw Error(config.data.root, ": no video of the split ", dataset.split, " could be read");
+
+  const double per_core = static_cast<double>(times.kept) / times.cpu_s;
+  const double rate = static_cast<double>(loaded.kept) / loaded.seconds;
+  const std::string line = verdict(times, loaded, config.data, options);
+  Json rows = Json::array();
+  rows.push_back(row("frames_per_s_per_core", per_core, "frames/s"));
+  for (const Stage& stage : stages_of(times))
+    rows.push_back(
+        row(text("stage_", stage.name), 1e3 * stage.seconds / static_cast<double>(times.videos), "ms/video"));
+  rows.push_back(
+      row("decoded_per_kept", static_cast<double>(times.decoded) / static_cast<double>(times.kept), "frames"));
+  rows.push_back(row("frames_per_s", rate, "frames/s"));
+  rows.back()["workers"] = config.data.workers;
+  rows.back()["peak_bytes"] = loaded.memory_bytes;
+  Json wait = row("wait", 100 * wait_share(loaded), "% of the time");
+  wait["p50_ms"] = quantile(loaded.waits_ms, 0.5);
+  wait["p90_ms"] = quantile(loaded.waits_ms, 0.9);
+  wait["p99_ms"] = quantile(loaded.waits_ms, 0.99);
+  rows.push_back(wait);
+  rows.push_back(row("loader_memory", static_cast<double>(loaded.memory_bytes - before) / (1 << 20), "MiB"));
+  if (options.format == "json") {
+    print_json({{"rows", rows}, {"verdict", line}}, 2);
+    return ExitCode::kDone;
+  }
+  std::vector<std::vector<std::string>> lines{{"what", "value", "unit"}};
+  for (const Json& r : rows) lines.push_back({r["name"], fixed(r["value"], 2), r["unit"]});
+  print(table(lines) + line + "\n");
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_bench_data(CLI::App& bench, VerbContext& context) {
+  auto options = std::make_shared<Options>();
+  CLI::App& verb = add_verb(bench, context, "data", "how fast clips are read, stage by stage, and what limits it",
+                            [options] { return run(*options); });
+  options->config.add_to(verb);
+  options->config.shortcut(verb, "--data", "data.root", "folder of the data set");
+  options->config.shortcut(verb, "--workers", "data.workers", "threads that decode");
+  verb.add_option("--split", options->split, "none: data.train_split");
+  verb.add_option("--batch", options->batch, "clips of a batch")->check(CLI::PositiveNumber);
+  verb.add_option("--batches", options->batches, "batches that are timed")->check(CLI::PositiveNumber);
+  verb.add_option("--step-ms", options->step_ms, "time of a training step that runs meanwhile; 0: as fast as it goes")
+      ->check(CLI::NonNegativeNumber);
+  verb.add_option("--format", options->format, "table or json");
+}
+
+}  // namespace trecvit::tools
