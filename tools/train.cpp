@@ -16,6 +16,7 @@ struct Options {
   ConfigOptions config;
   std::string run_dir, resume = "auto", init;
   std::int64_t overfit = 0;
+  bool new_head = false;
   bool dry_run = false;
   bool json = false;
 };
@@ -74,6 +75,7 @@ ExitCode run(const Options& options) {
                              .run_dir = options.run_dir.empty() ? "run/" + recipe : options.run_dir,
                              .resume = options.resume,
                              .init = options.init,
+                             .new_head = options.new_head,
                              .overfit = options.overfit,
                              .dry_run = options.dry_run};
   const TrainResult result = train(request, stop_on_signals());
@@ -100,6 +102,7 @@ CLI::App& add(CLI::App& app, VerbContext& context, const std::string& name, cons
   verb.add_option("--resume", options->resume,
                   "auto: go on when the run has a checkpoint | none: refuse to | a checkpoint");
   verb.add_option("--init", options->init, "weights to start from: .safetensors, .npz or a checkpoint");
+  verb.add_flag("--new-head", options->new_head, "with --init: the classifier starts anew, for other classes");
   verb.add_option("--overfit", options->overfit, "train on the first so many videos alone; 0: all")
       ->check(CLI::NonNegativeNumber);
   verb.add_flag("--dry-run", options->dry_run, "one step, its time and memory; keeps nothing");

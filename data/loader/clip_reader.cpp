@@ -96,8 +96,9 @@ void ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t num
 
 void ClipReader::read_video(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target,
                             Stopwatch& watch) {
-  video::Decoder decoder(sample.path.string(),
-                         {.deadline_s = options_.deadline_s, .index_cache = options_.index_cache});
+  video::Decoder decoder(
+      sample.path.string(),
+      {.deadline_s = options_.deadline_s, .one_deadline = true, .index_cache = options_.index_cache});
   const std::vector<double>& times = decoder.times();
   auto begin = times.begin(), end = times.end();
   if (sample.end_s >= 0) end = std::lower_bound(begin, end, sample.end_s);

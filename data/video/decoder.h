@@ -34,7 +34,8 @@ struct DecodeCounts {
 };
 
 struct DecoderOptions {
-  double deadline_s = 30;  // longest time one call may spend on this file; past it Error
+  double deadline_s = 30;     // longest time one call may spend on this file; past it Error
+  bool one_deadline = false;  // it is the time for all calls together, from the constructor on
   std::int64_t memory_bytes =
       48 << 20;             // packets of files up to this size stay in memory; of larger ones they are read again
   std::string index_cache;  // folder where the scans of those larger files are kept; empty: nowhere

@@ -22,7 +22,9 @@ class FrameSource {
   FrameSource& operator=(const FrameSource&) = delete;
 
   // A call of the user begins: it may take options.deadline_s.
-  void start_deadline() { deadline_.start(options_.deadline_s); }
+  void start_deadline() {
+    if (!options_.one_deadline) deadline_.start(options_.deadline_s);
+  }
 
   // Scans the packets, and decodes everything once where they do not tell. Afterwards decoding begins anew.
   void build_index();

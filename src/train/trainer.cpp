@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -87,6 +88,15 @@ class Run {
 
 bool is_classification(const Config& config) { return config.train.objective == "classification"; }
 
+// A classifier that knows other classes, or these in another order, would start with every answer wrong.
+void check_classes(const ModelFile& file, const Dataset& data) {
+  for (std::size_t i = 0; i < std::min(file.labels.size(), data.labels.size()); ++i)
+    if (file.labels[i] != data.labels[i])
+      throw UsageError(file.path.string(), " has the class '", file.labels[i], "' as number ", i, " where ",
+                       data.root.string(), " has '", data.labels[i],
+                       "'; --new-head starts the classifier anew and takes the rest");
+}
+
 void Run::open_data() {
   train_set_ = open_dataset(config_.data, config_.data.train_split);
   if (request_.overfit > 0 && static_cast<std::int64_t>(train_set_.samples.size()) > request_.overfit)
@@ -135,7 +145,12 @@ void Run::restore() {
     progress_ = Checkpoints::load(from, store_, *optimizer_);
     log_info(text("continuing from ", from.string(), " at step ", progress_.step));
   } else if (!request_.init.empty()) {
-    const ModelFile file = read_model(request_.init);
+    ModelFile file = read_model(request_.init);
+    if (request_.new_head) {
+      std::erase_if(file.arrays, [](const auto& array) { return array.first.starts_with("decoder/cls_head"); });
+    } else if (is_classification(config_)) {
+      check_classes(file, train_set_);
+    }
     const LoadReport report = load_parameters(store_, file.arrays, file.path.string(), {.strict = false, .resize_positions = true});
     log_info(text("weights from ", file.path.string(), ": ", report.loaded.size(), " loaded, ", report.reshaped.size(),
                   " resized, ", report.missing.size(), " left at their start, ", report.unexpected.size(), " not used"));

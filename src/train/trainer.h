@@ -16,6 +16,7 @@ struct TrainRequest {
   std::filesystem::path run_dir;
   std::string resume = "auto";  // auto: go on when the folder holds a checkpoint | none: refuse to | a checkpoint folder
   std::filesystem::path init;   // weights to start from: those that fit by name; the report says what did not
+  bool new_head = false;        // with init: the classifier starts anew, for classes that are not the file's
   std::int64_t overfit = 0;     // train on the first so many videos alone, in evaluation's view of them
   bool dry_run = false;         // one step, a report of time and memory, nothing kept
 };

@@ -1,4 +1,8 @@
 // Files as users have them: what ffprobe says about good ones, and one clear sentence about bad ones.
+extern "C" {
+#include <libavutil/imgutils.h>
+}
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -7,6 +11,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "core/error.h"
 #include "data/video/decoder.h"
@@ -103,6 +108,70 @@ TEST(VideoFile, PlanesEqualFfmpegs) {
     EXPECT_EQ(got.size(), wanted.size());
     EXPECT_TRUE(got == wanted) << spec.encoder;
   }
+}
+
+// The bytes of all planes as ffmpeg writes them with -f rawvideo.
+std::string raw_video(const std::string& path) {
+  std::string bytes;
+  Decoder decoder(path);
+  while (const Frame* frame = decoder.next()) {
+    const AVFrame& picture = *frame->picture;
+    const auto format = static_cast<AVPixelFormat>(picture.format);
+    std::string all(static_cast<std::size_t>(av_image_get_buffer_size(format, picture.width, picture.height, 1)), 0);
+    av_image_copy_to_buffer(reinterpret_cast<std::uint8_t*>(all.data()), static_cast<int>(all.size()), picture.data,
+                            picture.linesize, format, picture.width, picture.height, 1);
+    bytes += all;
+  }
+  return bytes;
+}
+
+// Every subsampling and depth that a codec has, odd sizes, alpha, tagged and untagged matrices and ranges.
+TEST(VideoFile, PlanesEqualFfmpegsInEveryLayout) {
+  if (!have_program("ffmpeg")) GTEST_SKIP() << "ffmpeg is the judge";
+  Folder folder;
+  struct Case {
+    const char *file, *codec, *format, *more;
+  };
+  constexpr Case kCases[] = {
+      {"a.mp4", "libx264", "yuv420p", "-bf 2 -colorspace bt709"},
+      {"a.mp4", "libx264", "yuvj420p", "-bf 2"},
+      {"a.mp4", "libx264", "yuv422p", "-color_range pc -colorspace bt709"},
+      {"a.mp4", "libx264", "yuv444p", "-bf 2"},
+      {"a.mp4", "libx264", "yuv420p10le", "-bf 2"},
+      {"a.mp4", "libx264", "yuv422p10le", "-colorspace bt709"},
+      {"a.mp4", "libx264", "yuv444p10le", "-color_range pc"},
+      {"a.mp4", "libx265", "yuv420p10le", "-x265-params log-level=none:pools=none -colorspace bt709"},
+      {"a.mp4", "libx265", "yuv444p", "-x265-params log-level=none:pools=none"},
+      {"a.webm", "libvpx-vp9", "yuv422p", "-deadline realtime -cpu-used 8"},
+      {"a.webm", "libvpx-vp9", "yuv444p", "-deadline realtime -cpu-used 8 -colorspace bt709"},
+      {"a.webm", "libvpx-vp9", "yuv420p10le", "-deadline realtime -cpu-used 8"},
+      {"a.webm", "libvpx-vp9", "yuva420p", "-deadline realtime -cpu-used 8 -auto-alt-ref 0"},
+      {"a.webm", "libvpx", "yuva420p", "-deadline realtime -cpu-used 8 -auto-alt-ref 0"},
+      {"a.mkv", "ffv1", "yuva420p", ""},
+      {"a.mkv", "ffv1", "yuv444p12le", ""},
+      {"a.mkv", "ffv1", "gray", ""},
+      {"a.mov", "qtrle", "argb", ""},
+      {"a.mkv", "mjpeg", "yuvj422p", ""},
+      {"a.mkv", "mjpeg", "yuvj444p", ""},
+  };
+  int compared = 0;
+  for (const Case& one : kCases) {
+    const std::string path = (folder / one.file).string();
+    std::filesystem::remove(path);
+    // Sizes that are no multiple of a block; odd where the layout has no chroma pairs.
+    const char* size = std::string(one.format).find("444") == std::string::npos ? "70x46" : "71x45";
+    output_of(std::string("ffmpeg -v quiet -y -f lavfi -i testsrc2=size=") + size + ":rate=12 -frames:v 9 -c:v " +
+              one.codec + " -pix_fmt " + one.format + " " + one.more + " " + path);
+    if (!std::filesystem::exists(path) || std::filesystem::file_size(path) == 0) continue;  // not in this FFmpeg
+    SCOPED_TRACE(text(one.codec, " ", one.format));
+    const std::string wanted = output_of("ffmpeg -v error -i " + path + " -f rawvideo -");
+    const std::string got = raw_video(path);
+    EXPECT_FALSE(wanted.empty());
+    EXPECT_EQ(got.size(), wanted.size());
+    EXPECT_TRUE(got == wanted);
+    ++compared;
+  }
+  EXPECT_GT(compared, 10);
 }
 
 TEST(VideoFile, BadFilesAreNamedInOneSentence) {
@@ -224,6 +293,11 @@ TEST(VideoFile, TheDeadlineEndsACall) {
                 decoder.times();
               }),
               HasSubstr("deadline"));
+  Decoder whole((folder / "a.mp4").string(), {.deadline_s = 0.2, .one_deadline = true});
+  Decoder each((folder / "a.mp4").string(), {.deadline_s = 0.2});
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  EXPECT_THAT(error_of([&] { whole.times(); }), HasSubstr("deadline"));
+  EXPECT_EQ(each.times().size(), 60u);
   Decoder unlimited((folder / "a.mp4").string(), {.deadline_s = 1e300});
   EXPECT_EQ(unlimited.times().size(), 60u);
 }

@@ -166,6 +166,51 @@ TEST_F(Trainer, NamesTheStepThatIsNotFinite) {
   }
 }
 
+TEST_F(Trainer, WeightsOfOtherClassesNeedANewHead) {
+  train(request("classes", 1), never_);
+  const fs::path other = root_ / "renamed";
+  fs::copy(root_ / "data", other, fs::copy_options::recursive);
+  for (const auto& entry : fs::recursive_directory_iterator(other)) {
+    if (entry.path().extension() != ".json") continue;
+    std::string content = read_file(entry.path());
+    for (std::size_t at = 0; (at = content.find("left", at)) != std::string::npos;) content.replace(at, 4, "west");
+    write_file(entry.path(), content);
+  }
+  auto next = request("renamed_run", 1);
+  next.config.data.root = other.string();
+  next.init = root_ / "classes/checkpoints/last";
+  try {
+    train(next, never_);
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("west"), testing::HasSubstr("--new-head")));
+  }
+  next.new_head = true;
+  EXPECT_EQ(train(next, never_).steps, 1);
+}
+
+// Mixed batches are drawn from the step, so a resumed run mixes as the whole one.
+TEST_F(Trainer, EverythingThatChangesClipsResumesBitIdentically) {
+  const auto changed = [](const std::string& run) {
+    auto r = request(run, 6);
+    r.config.augment.repeats = 2;
+    r.config.augment.crop = "multi_scale";
+    r.config.augment.hue = 0.1;
+    r.config.augment.rand_augment = 3;
+    r.config.augment.erase = 0.5;
+    r.config.augment.mixup = 0.8;
+    r.config.augment.cutmix = 1;
+    r.config.checkpoint.every_steps = 3;
+    return r;
+  };
+  train(changed("mixed"), never_);
+  train(changed("mixed_cut"), never_);
+  fs::remove_all(root_ / "mixed_cut/checkpoints/step_00000006");
+  fs::remove(root_ / "mixed_cut/checkpoints/last");
+  EXPECT_EQ(train(changed("mixed_cut"), never_).steps, 6);
+  EXPECT_EQ(curve("mixed_cut"), curve("mixed"));
+}
+
 TEST_F(Trainer, ResumeNoneRefusesAnOldRun) {
   train(request("old", 1), never_);
   auto again = request("old", 2);
