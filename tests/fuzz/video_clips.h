@@ -23,6 +23,7 @@ inline std::vector<ClipSpec> common_clips() {
       {.file = "a.avi", .encoder = "mpeg4", .frames = 24, .b_frames = 1},
       {.file = "a.avi", .encoder = "mjpeg", .pix_fmt = "yuvj420p", .frames = 12},
       {.file = "a.mp4", .encoder = "libx265", .frames = 16, .options = {{"x265-params", "log-level=none:pools=none"}}},
+      {.file = "a.mp4", .encoder = "libaom-av1", .frames = 12, .options = {{"usage", "realtime"}, {"cpu-used", "8"}}},
       {.file = "a.ts", .frames = 24, .b_frames = 2},
   };
 }

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -83,7 +84,7 @@ std::string mutate(std::string bytes, const std::vector<std::string>& clips, Rng
     return static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(size)));
   };
   for (std::int64_t step = 1 + rng.below(3); step > 0 && bytes.size() > 64; --step) {
-    switch (rng.below(8)) {
+    switch (rng.below(9)) {
       case 0:  // bits anywhere
         for (std::int64_t n = 1 + rng.below(40); n > 0; --n)
           bytes[at(bytes.size())] ^= static_cast<char>(1 << rng.below(8));
@@ -115,6 +116,18 @@ std::string mutate(std::string bytes, const std::vector<std::string>& clips, Rng
       case 6: {  // a stretch twice
         const std::size_t from = at(bytes.size());
         bytes.insert(at(bytes.size()), bytes.substr(from, at(600)));
+        break;
+      }
+      case 7: {  // wrong durations, absurd sizes: in the fields of a header that tells them
+        constexpr std::string_view kHeaders[] = {"mvhd", "mdhd", "tkhd",     "elst", "stts", "stsz",
+                                                 "ctts", "avc1", "avcC",     "hvc1", "av01", "avih",
+                                                 "strh", "strf", "\x44\x89", "\xB0", "\xBA"};
+        const std::size_t header = bytes.find(kHeaders[at(std::size(kHeaders))]);
+        if (header == std::string::npos) break;
+        for (std::int64_t n = 1 + rng.below(4); n > 0; --n) {
+          const char extremes[] = {'\0', '\x7F', '\xFF', static_cast<char>(rng.below(256))};
+          bytes[std::min(bytes.size() - 1, header + 1 + at(48))] = extremes[rng.below(4)];
+        }
         break;
       }
       default: {  // zeros or ones
