@@ -10,6 +10,7 @@
 #include "data/datasets/stats.h"
 #include "data/loader/loader.h"
 #include "tools/config_options.h"
+#include "tools/load_advice.h"
 #include "tools/memory.h"
 #include "tools/output.h"
 #include "tools/verbs.h"
@@ -63,19 +64,6 @@ Run time_loader(const Dataset& dataset, const DataConfig& data, const LoaderOpti
   return run;
 }
 
-struct Stage {
-  const char* name;
-  double seconds;
-  const char* advice;
-};
-
-std::vector<Stage> stages_of(const LoadTimes& t) {
-  return {{"open", t.open_s, "a faster disk, or fewer and longer videos, would help"},
-          {"decode", t.decode_s, "more cores (data.workers), or videos scaled down to about data.size, would help"},
-          {"convert", t.convert_s, "a smaller data.size, or videos scaled down to about it, would help"},
-          {"augment", t.change_s, "fewer layers (augment.rand_augment) would help"}};
-}
-
 double wait_share(const Run& run) {
   const double waited = std::accumulate(run.waits_ms.begin(), run.waits_ms.end(), 0.0) / 1e3;
   return run.seconds > 0 ? waited / run.seconds : 0;
@@ -83,33 +71,20 @@ double wait_share(const Run& run) {
 
 // One line: what limits, and what would help.
 std::string verdict(const LoadTimes& times, const Run& run, const DataConfig& data, const Options& options) {
-  constexpr double kNoticed = 0.05, kIdle = 0.7;
-  const std::vector<Stage> stages = stages_of(times);
-  const Stage& longest =
-      *std::max_element(stages.begin(), stages.end(), [](auto& a, auto& b) { return a.seconds < b.seconds; });
+  constexpr double kNoticed = 0.05;
+  if (options.step_ms == 0) return load_advice(times);
   const double waited = wait_share(run);
-  std::string words;
-  if (options.step_ms > 0 && waited < kNoticed) {
-    words = text("the data keeps up with steps of ", options.step_ms, " ms: ", fixed(100 * waited, 1),
-                 " % of the time is waiting");
-  } else if (options.step_ms > 0) {
-    const double seconds_per_frame = times.total_s() / static_cast<double>(std::max<std::int64_t>(1, times.kept));
-    const double frames_per_step =
-        static_cast<double>(run.kept) / static_cast<double>(std::max<std::size_t>(1, run.waits_ms.size()));
-    words = text("steps of ", options.step_ms, " ms wait ", fixed(100 * waited, 0), " % of the time with ",
-                 data.workers, data.workers == 1 ? " worker; " : " workers; ",
-                 std::ceil(frames_per_step * seconds_per_frame / (options.step_ms / 1e3)),
-                 " with a core each would keep up");
+  if (waited < kNoticed) {
+    return text("the data keeps up with steps of ", options.step_ms, " ms: ", fixed(100 * waited, 1),
+                " % of the time is waiting");
   }
-  if (options.step_ms > 0 && waited < kNoticed) return words;
-  if (!words.empty()) words += "; ";
-  words += text(longest.name, " takes ", fixed(100 * longest.seconds / std::max(times.total_s(), 1e-9), 0),
-                " % of a worker's time; ");
-  if (times.cpu_s < kIdle * times.total_s()) {
-    return words + text("the disk or other programs were waited for ",
-                        fixed(100 * (1 - times.cpu_s / times.total_s()), 0), " % of that time");
-  }
-  return words + longest.advice;
+  const double seconds_per_frame = times.total_s() / static_cast<double>(std::max<std::int64_t>(1, times.kept));
+  const double frames_per_step =
+      static_cast<double>(run.kept) / static_cast<double>(std::max<std::size_t>(1, run.waits_ms.size()));
+  return text("steps of ", options.step_ms, " ms wait ", fixed(100 * waited, 0), " % of the time with ", data.workers,
+              data.workers == 1 ? " worker; " : " workers; ",
+              std::ceil(frames_per_step * seconds_per_frame / (options.step_ms / 1e3)),
+              " with a core each would keep up; ", load_advice(times));
 }
 
 Json row(const std::string& name, double value, const std::string& unit) {
@@ -137,7 +112,7 @@ ExitCode run(const Options& options) {
   const std::string line = verdict(times, loaded, config.data, options);
   Json rows = Json::array();
   rows.push_back(row("frames_per_s_per_core", per_core, "frames/s"));
-  for (const Stage& stage : stages_of(times))
+  for (const LoadStage& stage : stages_of(times))
     rows.push_back(
         row(text("stage_", stage.name), 1e3 * stage.seconds / static_cast<double>(times.videos), "ms/video"));
   rows.push_back(

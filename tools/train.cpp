@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "tools/config_options.h"
 #include "tools/interrupt.h"
+#include "tools/load_advice.h"
 #include "tools/memory.h"
 #include "tools/output.h"
 #include "tools/verbs.h"
@@ -27,8 +28,8 @@ std::string verdict(const TrainResult& result, const Config& config) {
   constexpr double kMuch = 0.1;
   if (result.data_wait <= kMuch)
     return text("data is not the limit: ", percent(result.data_wait), " of the time went to waiting for it");
-  return text("training waits for data ", percent(result.data_wait), " of the time: raise data.workers, now ",
-              config.data.workers);
+  return text("training waits for data ", percent(result.data_wait), " of the time: ", load_advice(result.load),
+              "; data.workers is ", config.data.workers);
 }
 
 void report(const Options& options, const TrainRequest& request, const TrainResult& result) {

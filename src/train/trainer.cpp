@@ -311,6 +311,7 @@ TrainResult Run::operator()() {
   result_.steps = progress_.step;
   result_.seconds = request_.dry_run ? spent_ : start_seconds + spent_;
   result_.data_wait = spent_ > 0 ? waited_ / spent_ : 0;
+  result_.load = loader_->times();
   result_.best_top1 = progress_.best_top1;
   result_.bad_videos = progress_.bad_videos;
   return result_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "data/loader/load_times.h"
 #include "train/config.h"
 
 namespace trecvit {
@@ -28,6 +29,7 @@ struct TrainResult {
   double top1 = -1;        // of the last evaluation; -1: none
   double best_top1 = -1;
   double data_wait = 0;    // share of the time spent waiting for batches
+  LoadTimes load;          // where the time of the threads that read clips went
   std::int64_t parameters = 0;
   std::int64_t bad_videos = 0;
   bool interrupted = false;
