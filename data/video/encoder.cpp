@@ -1,6 +1,7 @@
 #include "data/video/encoder.h"
 
 extern "C" {
+#include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
 }
 
@@ -57,9 +58,10 @@ void fill(SwsContext& scaler, std::span<const std::uint8_t> rgb, AVFrame& frame)
   ensure(rgb.size() == static_cast<std::size_t>(frame.width) * frame.height * 3, "a picture of ", frame.width, " x ",
          frame.height, " pixels came with ", rgb.size(), " bytes");
   if (av_frame_make_writable(&frame) < 0) throw std::bad_alloc();
-  const std::uint8_t* planes[] = {rgb.data()};
-  const int strides[] = {frame.width * 3};
-  sws_scale(&scaler, planes, strides, 0, frame.height, frame.data, frame.linesize);
+  // swscale reads a few bytes beyond the last pixel: only FFmpeg's own buffers have room for that.
+  const Handle<AVFrame> padded = make_picture(frame.width, frame.height, AV_PIX_FMT_RGB24);
+  av_image_copy_plane(padded->data[0], padded->linesize[0], rgb.data(), frame.width * 3, frame.width * 3, frame.height);
+  sws_scale(&scaler, padded->data, padded->linesize, 0, frame.height, frame.data, frame.linesize);
 }
 
 }  // namespace
