@@ -83,6 +83,7 @@ void ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t num
   } else {
     read_video(sample, epoch, number, target, watch);
   }
+  watch.lap(times_.open_s);
   for (std::int64_t clip = 0; options_.training && clip < options_.clips; ++clip) {
     change(changes_[static_cast<std::size_t>(clip)],
            {.pixels = target.pixels + static_cast<std::size_t>(clip) * preprocess_.bytes(),

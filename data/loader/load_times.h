@@ -7,7 +7,7 @@ namespace trecvit {
 
 // Sums over the videos read, and over the threads that read them.
 struct LoadTimes {
-  double open_s = 0;     // opening files and indexing their frames: reads every packet
+  double open_s = 0;     // opening files, indexing their frames (reads every packet), closing
   double decode_s = 0;   // codecs
   double convert_s = 0;  // colour conversion, crop and resize of the kept frames
   double change_s = 0;   // augmentation other than crop and flip
