@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "core/log.h"
-#include "data/datasets/stats.h"
 #include "data/loader/loader.h"
+#include "tools/bench_report.h"
 #include "tools/config_options.h"
 #include "tools/load_advice.h"
 #include "tools/memory.h"
@@ -87,25 +87,28 @@ std::string verdict(const LoadTimes& times, const Run& run, const DataConfig& da
               " with a core each would keep up; ", load_advice(times));
 }
 
+// The keys of every `bench`; null where nothing was measured.
 Json row(const std::string& name, double value, const std::string& unit) {
-  return {{"name", name}, {"value", value}, {"unit", unit}, {"device", "cpu"}, {"commit", git_commit()}};
+  return {{"name", name},   {"value", value},        {"unit", unit},    {"p50", nullptr},        {"p90", nullptr},
+          {"p99", nullptr}, {"peak_bytes", nullptr}, {"device", "cpu"}, {"commit", git_commit()}};
 }
 
 ExitCode run(const Options& options) {
-  if (options.format != "table" && options.format != "json")
-    throw UsageError("--format is ", options.format, "; it must be table or json");
+  check_bench_format(options.format);
   const Config config = options.config.read().config;
   config.augment.check();
   const Dataset dataset = open_dataset(config.data, options.split.empty() ? config.data.train_split : options.split);
   const auto videos = static_cast<std::int64_t>(dataset.samples.size());
+  const std::int64_t repeats = config.augment.repeats;
   const LoaderOptions how{.training = true,
-                          .batch = std::min(options.batch, videos) / config.augment.repeats * config.augment.repeats,
+                          .batch = std::max<std::int64_t>(1, std::min(options.batch, videos) / repeats) * repeats,
                           .seed = static_cast<std::uint64_t>(config.seed),
                           .augment = config.augment};
   const LoadTimes times = time_stages(dataset, config.data, how, options.batches);
   const std::int64_t before = peak_memory();
   const Run loaded = time_loader(dataset, config.data, how, options);
-  if (times.kept == 0) throw Error(config.data.root, ": no video of the split ", dataset.split, " could be read");
+  if (times.kept == 0 || loaded.waits_ms.empty())
+    throw Error(config.data.root, ": no video of the split ", dataset.split, " could be read");
 
   const double per_core = static_cast<double>(times.kept) / times.cpu_s;
   const double rate = static_cast<double>(loaded.kept) / loaded.seconds;
@@ -121,13 +124,13 @@ ExitCode run(const Options& options) {
   rows.back()["workers"] = config.data.workers;
   rows.back()["peak_bytes"] = loaded.memory_bytes;
   Json wait = row("wait", 100 * wait_share(loaded), "% of the time");
-  wait["p50_ms"] = quantile(loaded.waits_ms, 0.5);
-  wait["p90_ms"] = quantile(loaded.waits_ms, 0.9);
-  wait["p99_ms"] = quantile(loaded.waits_ms, 0.99);
+  for (const auto& [key, share] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}})
+    wait[key] = quantile(loaded.waits_ms, share);
+  wait["verdict"] = line;
   rows.push_back(wait);
   rows.push_back(row("loader_memory", static_cast<double>(loaded.memory_bytes - before) / (1 << 20), "MiB"));
   if (options.format == "json") {
-    print_json({{"rows", rows}, {"verdict", line}}, 2);
+    print_json(rows, 2);
     return ExitCode::kDone;
   }
   std::vector<std::vector<std::string>> lines{{"what", "value", "unit"}};
@@ -138,9 +141,9 @@ ExitCode run(const Options& options) {
 
 }  // namespace
 
-void add_bench_data(CLI::App& bench, VerbContext& context) {
+void add_bench_data(CLI::App& group, VerbContext& context) {
   auto options = std::make_shared<Options>();
-  CLI::App& verb = add_verb(bench, context, "data", "how fast clips are read, stage by stage, and what limits it",
+  CLI::App& verb = add_verb(group, context, "data", "how fast clips are read, stage by stage, and what limits it",
                             [options] { return run(*options); });
   options->config.add_to(verb);
   options->config.shortcut(verb, "--data", "data.root", "folder of the data set");

@@ -2,10 +2,12 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <numeric>
 
 #include "core/file.h"
 #include "core/log.h"
 #include "data/datasets/stats.h"
+#include "tools/bench_report.h"
 #include "tools/chart.h"
 #include "tools/config_options.h"
 #include "tools/output.h"
@@ -42,15 +44,10 @@ std::vector<double> short_sides(const DatasetStats& stats) {
 }
 
 Json spread(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return {{"n", values.size()},
-          {"sum", sum},
-          {"min", quantile(values, 0)},
-          {"p10", quantile(values, 0.1)},
-          {"median", quantile(values, 0.5)},
-          {"p90", quantile(values, 0.9)},
-          {"max", quantile(values, 1)}};
+  Json told{{"n", values.size()}, {"sum", std::accumulate(values.begin(), values.end(), 0.0)}};
+  for (const auto& [key, share] : {std::pair{"min", 0.0}, {"p10", 0.1}, {"median", 0.5}, {"p90", 0.9}, {"max", 1.0}})
+    told[key] = values.empty() ? 0 : quantile(values, share);
+  return told;
 }
 
 // How many there are of each, the commonest first.

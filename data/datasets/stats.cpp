@@ -1,7 +1,5 @@
 #include "data/datasets/stats.h"
 
-#include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "core/error.h"
@@ -62,14 +60,6 @@ DatasetStats gather_stats(const Dataset& dataset, const StatsOptions& options,
     (known ? stats.class_counts[static_cast<std::size_t>(sample.label)] : stats.unlabelled) += 1;
   }
   return stats;
-}
-
-double quantile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  const double rank = std::ceil(share * static_cast<double>(values.size()));
-  const auto at = static_cast<std::size_t>(std::clamp(rank - 1, 0.0, static_cast<double>(values.size() - 1)));
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
-  return values[at];
 }
 
 }  // namespace trecvit

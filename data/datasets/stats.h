@@ -36,7 +36,4 @@ struct StatsOptions {
 DatasetStats gather_stats(const Dataset& dataset, const StatsOptions& options,
                           const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
-// The value below which `share` of the values lie (nearest rank); 0 of none.
-double quantile(std::vector<double> values, double share);
-
 }  // namespace trecvit

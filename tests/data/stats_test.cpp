@@ -11,7 +11,6 @@ namespace fs = std::filesystem;
 using data_test::small_config;
 using data_test::small_set;
 using data_test::TempFolder;
-using testing::ElementsAre;
 
 TEST(Stats, CountsWhatIsThere) {
   const Dataset dataset = open_dataset(small_config(small_set("kinetics")), "train");
@@ -43,15 +42,6 @@ TEST(Stats, LeavesOutWhatCannotBeRead) {
   EXPECT_EQ(stats.videos, 3);
   EXPECT_EQ(stats.facts.size(), 2u);
   EXPECT_EQ(stats.unlabelled, 1);
-}
-
-TEST(Stats, Quantiles) {
-  EXPECT_EQ(quantile({}, 0.5), 0);
-  EXPECT_EQ(quantile({7}, 0.9), 7);
-  const std::vector<double> values = {5, 1, 4, 2, 3};
-  std::vector<double> found;
-  for (const double share : {0.0, 0.2, 0.21, 0.5, 0.9, 1.0}) found.push_back(quantile(values, share));
-  EXPECT_THAT(found, ElementsAre(1, 1, 2, 3, 5, 5));
 }
 
 }  // namespace

@@ -250,12 +250,13 @@ class Datasets(Base):
         root = self.synth("timed")
         words = ("bench", "data", "--data", root, "--batch", "4", "--batches", "3", "--set", "data.size=32", "--set", "data.frames=4")
         told = json.loads(self.ok(*words, "--format", "json", "--step-ms", "300"))
-        rows = {row["name"]: row["value"] for row in told["rows"]}
+        rows = {row["name"]: row["value"] for row in told}
         self.assertEqual(set(rows), {"frames_per_s_per_core", "stage_open", "stage_decode", "stage_convert", "stage_augment",
                                      "decoded_per_kept", "frames_per_s", "wait", "loader_memory"})
         self.assertGreater(rows["frames_per_s_per_core"], 0)
         self.assertGreater(rows["stage_decode"], 0)
-        self.assertIn(" % of the time", told["verdict"])
+        self.assertIn(" % of the time", next(row["verdict"] for row in told if row["name"] == "wait"))
+        self.assertTrue(all({"unit", "p50", "p90", "p99", "peak_bytes", "device", "commit"} <= set(row) for row in told))
         self.assertIn("frames/s", self.ok(*words))
         self.fails(2, *words, "--format", "xml", says=["xml", "table or json"])
 
