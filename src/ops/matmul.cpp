@@ -13,9 +13,9 @@ namespace trecvit::ops {
 namespace {
 
 using at::Tensor;
-using kernels::MatmulEpilogue;
 
 #ifdef TRECVIT_TORCH_CUDA
+using kernels::MatmulEpilogue;
 using kernels::MatmulParams;
 
 // A contiguous tensor as the library sees it.
@@ -61,10 +61,10 @@ void sum_columns(const Tensor& x, const Tensor& sums) {
   kernels::column_sums_cuda<Io>({x.size(0), x.size(1), data<Io>(x), data<float>(sums), data<float>(partials)},
                                 c10::cuda::getCurrentCUDAStream());
 }
-#endif
 
 // The library's GELU may use the fast hyperbolic tangent, whose error fp32 would show.
 bool gelu_in_product(const Tensor& x) { return x.is_cuda() && x.scalar_type() == at::kBFloat16; }
+#endif
 
 }  // namespace
 
