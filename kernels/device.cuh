@@ -19,7 +19,8 @@ __device__ __forceinline__ Pack<Io, V> load_pack(const Io* from) {
 }
 
 // One store of 4, 8 or 16 bytes. In assembly, because the compiler takes a struct apart into words; clobbers no memory,
-// because that would keep later loads behind it, and no kernel reads what it has stored.
+// because that would keep later loads behind it, and no kernel reads what it has stored. Like all stores below it reaches
+// global memory alone.
 template <int kWords>
 __device__ __forceinline__ void store_words(void* to, const unsigned (&w)[kWords]) {
   if constexpr (kWords == 1) asm volatile("st.global.b32 [%0], %1;" ::"l"(to), "r"(w[0]));

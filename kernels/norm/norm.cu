@@ -132,7 +132,10 @@ class ParameterSums {
       for (int kind = 0; kind < kKinds; ++kind) {
         __syncthreads();
 #pragma unroll
-        for (int n = 0; n < kPacks; ++n) store_wide(sums_[kind][n], &shared[threadIdx.y][(n * 32 + threadIdx.x) * V]);
+        for (int n = 0; n < kPacks; ++n) {
+#pragma unroll
+          for (int k = 0; k < V; ++k) shared[threadIdx.y][(n * 32 + threadIdx.x) * V + k] = sums_[kind][n][k];
+        }
         __syncthreads();
         for (std::int64_t c = threadIdx.y * 32 + threadIdx.x; c < channels_; c += kWarps * 32) {
           float sum = 0;
