@@ -71,13 +71,13 @@ TEST(Synth, ObjectsStayInsidePicturesOfAnyShape) {
   }
 }
 
-TEST(Synth, TurnsByAQuarterToAHalf) {
+TEST(Synth, TurnsByAThirdToTwoThirds) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     Rng rng(seed);
     const synth::Script script(synth::Motion::kTurn, false, 96, 72, rng);
     const double sweep = script.pose(0, 1).angle - script.pose(0, 0).angle;
-    EXPECT_GT(sweep, 1.7);
-    EXPECT_LT(sweep, 3.0);
+    EXPECT_GT(sweep, 2 * 70 * 3.14159 / 180 - 1e-3);
+    EXPECT_LT(sweep, 2 * 110 * 3.14159 / 180 + 1e-3);
   }
 }
 
