@@ -55,12 +55,20 @@ class Run {
     ClipBatch batch;
     std::int64_t number = 0;  // from 0
     Readback numbers;
+    double seconds = 0;  // of the round of the loop that launched it
     bool pending = false;
+  };
+  // What one line of the log tells of: the steps since the line before.
+  struct Window {
+    double seconds = 0, waited = 0;
+    std::int64_t clips = 0;
   };
   void launch(Step& step);
   void settle(Step& step);
+  void settle_alone(Step& step);
+  void lap(Step& step);
   void check_finite(Step& step, double norm);
-  void log(const Step& step, double seconds);
+  void log(const Step& step);
   void evaluate_now();
   void save();
   Preprocessing preprocessing() const;
@@ -83,7 +91,8 @@ class Run {
   Progressed progress_;
   TrainResult result_;
   double grad_norm_ = 0, waited_ = 0, trained_ = 0, spent_ = 0;
-  double settled_ = 0;  // when the last step was
+  double lap_began_ = 0;
+  Window window_;
 };
 
 bool is_classification(const Config& config) { return config.train.objective == "classification"; }
@@ -205,10 +214,24 @@ void Run::settle(Step& step) {
     std::tie(result_.loss, grad_norm_) = step.numbers.wait();
     check_finite(step, grad_norm_);
   }
-  const double now = now_s(), seconds = now - settled_;
-  settled_ = now;
-  spent_ += seconds, trained_ += seconds, waited_ += step.batch.wait_s;
-  if (!request_.dry_run) log(step, seconds);
+  waited_ += step.batch.wait_s;
+  window_.seconds += step.seconds, window_.waited += step.batch.wait_s, window_.clips += step.batch.clips;
+  if (!request_.dry_run) log(step);
+}
+
+// With no step behind it the wait is part of its own time.
+void Run::settle_alone(Step& step) {
+  if (!step.pending) return;
+  if (step.batch.clips > 0) step.numbers.wait();
+  lap(step);
+  settle(step);
+}
+
+// The time since the last lap is this step's.
+void Run::lap(Step& step) {
+  const double now = now_s(), seconds = now - lap_began_;
+  lap_began_ = now;
+  step.seconds += seconds, spent_ += seconds, trained_ += seconds;
 }
 
 // The optimizer has changed nothing since the bad step, so running it again shows where it went bad.
@@ -229,7 +252,7 @@ void Run::check_finite(Step& step, double norm) {
               ", ...; a lower train.lr or train.clip_norm may help; the last checkpoint is untouched");
 }
 
-void Run::log(const Step& step, double seconds) {
+void Run::log(const Step& step) {
   const std::int64_t done = step.number + 1;
   if (done % config_.log.every_steps != 0) return;
   folder_->train_line(nlohmann::ordered_json{{"step", done},
@@ -237,9 +260,10 @@ void Run::log(const Step& step, double seconds) {
                                              {"loss", number(result_.loss)},
                                              {"lr", schedule_.at(step.number)},
                                              {"grad_norm", number(grad_norm_)},
-                                             {"clips_per_s", static_cast<double>(step.batch.clips) / seconds},
-                                             {"data_wait", step.batch.wait_s / seconds}}
+                                             {"clips_per_s", static_cast<double>(window_.clips) / window_.seconds},
+                                             {"data_wait", window_.waited / window_.seconds}}
                           .dump());
+  window_ = {};
 }
 
 void Run::evaluate_now() {
@@ -280,12 +304,14 @@ Preprocessing Run::preprocessing() const {
 TrainResult Run::operator()() {
   Progress bar(is_classification(config_) ? "training" : "pre-training", total_);
   const double start_seconds = progress_.seconds;
-  settled_ = now_s();
+  lap_began_ = now_s();
   while (progress_.step < total_ && !stop_) {
     Step &now = steps_[progress_.step % 2], &before = steps_[(progress_.step + 1) % 2];
+    now.seconds = 0;
     loader_->next(now.batch);
     launch(now);
     settle(before);  // while this one computes
+    lap(now);
     ++progress_.step;
     if (request_.dry_run) break;
     const auto bad = loader_->take_bad();
@@ -299,12 +325,12 @@ TrainResult Run::operator()() {
     const bool evaluates = last || (epoch_end && eval_every > 0 && epoch % eval_every == 0);
     const bool saves = last || (save_every > 0 ? progress_.step % save_every == 0 : epoch_end);
     if (!evaluates && !saves) continue;
-    settle(now);
+    settle_alone(now);
     if (evaluates) evaluate_now();
     if (saves) save();
-    settled_ = now_s();
+    lap_began_ = now_s();
   }
-  for (Step& step : steps_) settle(step);
+  for (Step& step : steps_) settle_alone(step);
   bar.finish();
   if (stop_ && progress_.step < total_ && !request_.dry_run) save();
   result_.interrupted = stop_ && progress_.step < total_;

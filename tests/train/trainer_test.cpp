@@ -211,6 +211,21 @@ TEST_F(Trainer, EverythingThatChangesClipsResumesBitIdentically) {
   EXPECT_EQ(curve("mixed_cut"), curve("mixed"));
 }
 
+// Steps overlap, and one that ends an epoch is settled at once: still every line tells of its own time.
+TEST_F(Trainer, TimesOfTheLogAddUp) {
+  auto r = request("times", 9);
+  r.config.log.every_steps = 1;
+  r.config.checkpoint.every_steps = 2;
+  const TrainResult result = train(r, never_);
+  double seconds = 0;
+  for (const auto& line : lines(root_ / "times/train.jsonl")) {
+    seconds += 6 / line.at("clips_per_s").get<double>();
+    EXPECT_GE(line.at("data_wait").get<double>(), 0);
+    EXPECT_LE(line.at("data_wait").get<double>(), 1);
+  }
+  EXPECT_NEAR(seconds, result.seconds, 1e-6 * result.seconds);
+}
+
 TEST_F(Trainer, ResumeNoneRefusesAnOldRun) {
   train(request("old", 1), never_);
   auto again = request("old", 2);
