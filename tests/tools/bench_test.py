@@ -10,13 +10,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import cli_test
+import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--set", "model.variant=mu", "--set", "data.size=32", "--device", "cpu", "--threads", "1"]
 
 
-class Bench(cli_test.Base):
+class Bench(cli.Cli):
     def rows(self, *words):
         rows = json.loads(self.ok("bench", *words, *TINY, "--format", "json"))
         for row in rows:
@@ -85,7 +85,4 @@ class Table(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    at = sys.argv.index("--program")
-    cli_test.PROGRAM = str(Path(sys.argv[at + 1]).resolve())
-    del sys.argv[at : at + 2]
-    unittest.main()
+    cli.main()

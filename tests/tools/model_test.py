@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""One small model through every verb that takes one. Usage: model_test.py --program build/trecvit"""
+import json
+import shutil
+import signal
+import subprocess
+import time
+
+import cli
+
+
+class Model(cli.Cli):
+    """A model of a few thousand parameters, trained for two steps, through every verb that takes one."""
+
+    TINY = ["--set", "model.width=16", "--set", "model.depth=1", "--set", "model.heads=2", "--set", "model.mlp_width=32",
+            "--set", "model.lru_width=16", "--set", "model.head_width=16", "--set", "data.size=32", "--set", "data.frames=4",
+            "--set", "train.global_batch=4", "--device", "cpu", "--workers", "0"]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.data = cls.folder / "data"
+        cli.trecvit("dataset", "synth", "--out", cls.data, *cli.SYNTH)
+        cls.run_dir = cls.folder / "run"
+        cls.trained = cli.trecvit("train", "--data", cls.data, "--run-dir", cls.run_dir, "--max-steps", "2", *cls.TINY, "--json")
+        cls.model = cls.run_dir / "checkpoints" / "last"
+        cls.video = next(cls.data.rglob("*.webm"))
+
+    def test_train(self):
+        self.assertEqual(self.trained.returncode, 0, self.trained.stderr.decode())
+        result = json.loads(self.trained.stdout)
+        self.assertEqual((result["steps"], result["interrupted"]), (2, False))
+        lines = [json.loads(line) for line in (self.run_dir / "train.jsonl").read_text().splitlines()]
+        self.assertEqual([line["step"] for line in lines], [1, 2])
+        self.assertTrue(self.model.is_dir())
+
+    def test_old_checkpoints_go(self):
+        run = self.folder / "kept"
+        self.ok("train", "--data", self.data, "--run-dir", run, "--max-steps", "5", *self.TINY, "--set", "checkpoint.every_steps=1",
+                "--set", "checkpoint.keep=2", "--set", "eval.every_epochs=0")
+        steps = {int(folder.name[5:]) for folder in (run / "checkpoints").glob("step_*")}
+        self.assertTrue({4, 5} <= steps and len(steps) <= 3, steps)
+
+    def test_dry_run_keeps_nothing(self):
+        run = self.folder / "dry"
+        result = json.loads(self.ok("train", "--data", self.data, "--run-dir", run, *self.TINY, "--dry-run", "--json"))
+        self.assertEqual(result["steps"], 1)
+        self.assertGreater(result["peak_bytes"], 0)
+        self.assertFalse(run.exists())
+
+    def test_interrupt_saves_and_resumes(self):
+        run = self.folder / "stopped"
+        words = ["train", "--data", self.data, "--run-dir", run, *self.TINY, "--json"]
+        running = subprocess.Popen([cli.PROGRAM, *map(str, words), "--max-steps", "100000", "--set", "train.epochs=1"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        log, deadline = run / "train.jsonl", time.monotonic() + 60
+        while time.monotonic() < deadline and not (log.exists() and log.stat().st_size):
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        out, error = running.communicate(timeout=60)
+        self.assertEqual(running.returncode, 130, error.decode())
+        self.assertIn(b"--resume auto", error)
+        done = json.loads(out)["steps"]
+        again = json.loads(self.ok(*words, "--max-steps", done + 2))
+        self.assertEqual((again["steps"], again["interrupted"]), (done + 2, False))
+        steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+        self.assertEqual(steps, list(range(1, done + 3)))  # no step twice, none left out
+
+    def test_a_killed_run_goes_on_bit_for_bit(self):
+        words = ["train", "--data", self.data, *self.TINY, "--max-steps", "60", "--set", "checkpoint.every_steps=2",
+                 "--set", "log.every_steps=1", "--set", "eval.every_epochs=0"]
+        whole, killed = self.folder / "whole", self.folder / "killed"
+        self.ok(*words, "--run-dir", whole)
+        running = subprocess.Popen([cli.PROGRAM, *map(str, words), "--run-dir", str(killed)], stderr=subprocess.DEVNULL)
+        log, deadline = killed / "train.jsonl", time.monotonic() + 60
+        while time.monotonic() < deadline and not (log.exists() and log.read_bytes().count(b"\n") >= 8):
+            time.sleep(0.005)
+        running.kill()
+        self.assertEqual(running.wait(), -signal.SIGKILL)
+        self.ok(*words, "--run-dir", killed)
+        curves = [[(line["step"], line["loss"], line["grad_norm"]) for line in map(json.loads, (run / "train.jsonl").read_text().splitlines())]
+                  for run in (whole, killed)]
+        self.assertEqual(len(curves[0]), 60)
+        self.assertEqual(*curves)
+
+    def test_convert_there_and_back(self):
+        there, back = self.folder / "official.npz", self.folder / "back.safetensors"
+        self.ok("convert", self.model, there)
+        self.ok("convert", there, back, "--labels", self.run_dir / "labels.json", "--image", "32x32")
+        told = [json.loads(self.ok("predict", self.video, "-m", m, "--format", "jsonl", "--device", "cpu", "--stride", "1"))
+                for m in (self.model, back)]
+        self.assertEqual(told[0]["topk"], told[1]["topk"])
+
+    def test_pretrain(self):
+        run = self.folder / "mae"
+        small = [word for name in ("width=16", "depth=1", "heads=2", "mlp_width=32", "lru_width=16") for word in ("--set", "mae." + name)]
+        self.ok("pretrain", "--data", self.data, "--run-dir", run, "--max-steps", "1", *self.TINY, *small)
+        self.assertIn("objective: mae", (run / "config.resolved.yaml").read_text())
+        self.assertTrue(list((run / "reconstructions").glob("*.png")))
+
+    def test_inspect(self):
+        told = json.loads(self.ok("inspect", "model", self.model, "--json"))
+        self.assertEqual([told[key] for key in ("width", "depth", "heads", "lru_width", "classes")], [16, 1, 2, 16, 12])
+        self.assertEqual(told["state_bytes"], 1 * (4 + 1) * 4 * 16 * 4)
+
+    def test_eval_and_offline_score(self):
+        out = self.folder / "eval"
+        summary = json.loads(self.ok("eval", "-m", self.model, "--data", self.data, "--device", "cpu", "--out", out, "--check-parity", "--json"))
+        self.assertEqual((summary["n"], summary["missing"]), (12, 0))
+        self.assertLessEqual(summary["max_p_difference"], 1e-4)
+        again = json.loads(self.ok("eval", "score", out / "predictions.jsonl", "--json"))
+        for key in ("top1", "top5", "mean_class", "n"):
+            self.assertEqual(again[key], summary[key], key)
+        gated = cli.trecvit("eval", "-m", self.model, "--data", self.data, "--device", "cpu", "--fail-under", "1", "--json")
+        self.assertEqual(gated.returncode, 3, gated.stderr.decode())
+        json.loads(gated.stdout)
+
+    def test_classes_match_by_name(self):
+        other = self.folder / "other"
+        shutil.copytree(self.data, other)
+        names = next(other.rglob("*labels.json"))
+        swapped = json.loads(names.read_text())
+        a, b = list(swapped)[:2]
+        swapped[a], swapped[b] = swapped[b], swapped[a]
+        names.write_text(json.dumps(swapped))
+        words = ("-m", self.model, "--device", "cpu", "--json")
+        self.assertEqual(self.ok("eval", "--data", other, *words), self.ok("eval", "--data", self.data, *words))
+        for file in other.rglob("*.json"):
+            file.write_text(file.read_text().replace(a, "Juggling knives").replace(a.replace("something", "[something]"), "Juggling knives"))
+        self.fails(1, "eval", "--data", other, *words, says=["Juggling knives", "--match index"])
+        self.ok("eval", "--data", other, "--match", "index", *words)
+        self.fails(2, "eval", "--data", other, "--match", "luck", *words, says=["luck", "name or index"])
+
+    def test_predict_equals_the_end_of_stream(self):
+        told = json.loads(self.ok("predict", self.video, "-m", self.model, "--device", "cpu", "--format", "jsonl"))
+        lines = [json.loads(line) for line in self.ok("stream", self.video, "-m", self.model, "--device", "cpu", "--jsonl", "-").splitlines()]
+        self.assertEqual(lines[-2]["smoothed"], told["topk"])
+        self.assertTrue(lines[-1]["summary"])
+        self.assertEqual(lines[-1]["frames"], len(lines) - 1)
+        self.assertEqual(lines[0]["event"], "label")
+
+    def test_stream_of_raw_pixels(self):
+        picture = bytes(range(256)) * (48 * 32 * 3 // 256)
+        out = self.ok("stream", "-", "--raw", "48x32@10:rgb24", "-m", self.model, "--device", "cpu", "--stride", "1", "--reset", "0.2",
+                      "--json", stdin=picture * 5)
+        lines = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([line["frame"] for line in lines[:-1]], [0, 1, 2, 3, 4])
+        self.assertEqual([line["event"] for line in lines[:-1]], ["label", None, "reset", None, "reset"])
+        self.assertEqual(lines[0]["smoothed"], lines[2]["smoothed"])  # after a reset nothing was ever seen
+        done = cli.trecvit("stream", "-", "--raw", "48x32@10:rgb24", "-m", self.model, "--device", "cpu", stdin=picture[:100])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"inside picture 0", done.stderr)
+
+    def test_stream_of_encoded_standard_input(self):
+        lines = self.ok("stream", "-", "-m", self.model, "--device", "cpu", "--json", stdin=self.video.read_bytes()).splitlines()
+        told = json.loads(self.ok("predict", self.video, "-m", self.model, "--device", "cpu", "--format", "jsonl"))
+        self.assertEqual(json.loads(lines[-2])["smoothed"], told["topk"])
+
+    def test_latest_counts_every_frame(self):
+        lines = [json.loads(line) for line in self.ok("stream", self.video, "-m", self.model, "--device", "cpu", "--stride", "1",
+                                                      "--policy", "latest", "--queue", "1", "--json").splitlines()]
+        frames = json.loads(self.ok("inspect", "video", self.video, "--json"))["frames"]
+        self.assertEqual(lines[-1]["frames"] + lines[-1]["dropped"], frames)
+
+    def test_bad_sources(self):
+        bad = self.write("bad.webm", "words")
+        done = cli.trecvit("predict", bad, self.video, "-m", self.model, "--device", "cpu", "--format", "csv")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(len(done.stdout.splitlines()), 1 + 5)
+        self.assertIn(b"1 of 2", done.stderr)
+        self.fails(1, "predict", self.folder / "*.nothing", "-m", self.model, says=["nothing matches"])
+        self.fails(2, "predict", self.video, says=["--model"])
+        self.fails(1, "predict", self.video, "-m", self.folder / "no.safetensors", says=["no.safetensors"])
+        self.fails(2, "predict", self.video, "-m", self.model, "--device", "tpu", says=["tpu"])
+
+
+if __name__ == "__main__":
+    cli.main()
