@@ -8,11 +8,13 @@
 
 #include "core/error.h"
 #include "formats/npz.h"
+#include "model/tensors.h"
 
 namespace trecvit {
 namespace {
 
 namespace fs = std::filesystem;
+using at::Tensor;
 
 // Golden outputs of the official code are not part of the source; TRECVIT_GOLDEN or ../shared/golden may have them.
 fs::path golden(const std::string& name) {
@@ -63,6 +65,29 @@ TEST(GoldenCheck, SeesOneChangedWeightAndSwappedTaps) {
     arrays[name] = copy;
     write_npz(changed, arrays);
     EXPECT_FALSE(check_golden(changed, at::kCPU).pass) << name;
+  }
+  fs::remove(changed);
+}
+
+// The recorded output of the last norm, made anew from its recorded input. Below about 1e-4 another eps would hide in the
+// tolerance of 1e-5, for the variance of the rows is 3.5.
+TEST(GoldenCheck, SeesAnotherEps) {
+  const auto file = golden("tiny_r2c.npz");
+  if (!fs::exists(file)) GTEST_SKIP() << "no golden file at " << file;
+  const fs::path changed = fs::temp_directory_path() / text("golden_eps_", ::getpid(), ".npz");
+  NamedArrays arrays = read_npz(file);
+  const auto tensor = [&](const std::string& name) { return to_tensor(arrays.at(name)); };
+  const Tensor rows = tensor("output/encoderblock_2"), scale = tensor("params/encoder/encoder_norm/scale"),
+               bias = tensor("params/encoder/encoder_norm/bias");
+  for (const double eps : {1e-6, 1e-3}) {
+    const Tensor norm = at::layer_norm(rows, {rows.size(-1)}, scale, bias, eps).contiguous();
+    std::byte* bytes = nullptr;
+    Array copy = allocate_array(Dtype::kF32, arrays.at("output/encoded").shape, &bytes);
+    ASSERT_EQ(static_cast<std::size_t>(norm.nbytes()), copy.bytes());
+    std::memcpy(bytes, norm.data_ptr(), copy.bytes());
+    arrays["output/encoded"] = copy;
+    write_npz(changed, arrays);
+    EXPECT_EQ(check_golden(changed, at::kCPU).pass, eps == 1e-6) << eps;
   }
   fs::remove(changed);
 }
