@@ -6,6 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 namespace trecvit::kernels {
 
@@ -35,9 +38,26 @@ template <class Kernel, class Params>
 }
 #endif
 
+#if defined(__x86_64__)
+// While it lives, denormal numbers of this thread count as zero. The vectorised code meets them on ordinary inputs (the
+// processor's flag says so), and with assists for them an Intel Xeon ran the RG-LRU four times slower.
+class DenormalsAreZero {
+ public:
+  DenormalsAreZero() : before_(_mm_getcsr()) { _mm_setcsr(before_ | kFlush); }
+  ~DenormalsAreZero() { _mm_setcsr(before_); }
+  DenormalsAreZero(const DenormalsAreZero&) = delete;
+  DenormalsAreZero& operator=(const DenormalsAreZero&) = delete;
+
+ private:
+  static constexpr unsigned kFlush = 0x8040;  // results (FTZ) and operands (DAZ)
+  unsigned before_;
+};
+#endif
+
 template <class Kernel, class Params>
 void run_at(CpuLevel level, const Params& params, std::int64_t begin, std::int64_t end) {
 #if defined(__x86_64__)
+  const DenormalsAreZero guard;
   if (level == CpuLevel::kAvx512) return run_avx512<Kernel>(params, begin, end);
   if (level == CpuLevel::kAvx2) return run_avx2<Kernel>(params, begin, end);
 #endif
