@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using data_test::TempFolder;
 using video_test::read_bytes;
+using video_test::silence;
 using video_test::write_bytes;
 using video_test::write_clip;
 
@@ -26,20 +27,6 @@ struct Fault {
 void cut(const fs::path& path, double share) {
   const std::string bytes = read_bytes(path);
   write_bytes(path, bytes.substr(0, static_cast<std::size_t>(static_cast<double>(bytes.size()) * share)));
-}
-
-// Half a second of silence.
-std::string sound() {
-  std::string wave = "RIFF";
-  const auto number = [&](std::uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) wave += static_cast<char>(value >> (8 * i));
-  };
-  number(36 + 8000, 4);
-  wave += "WAVEfmt ";
-  number(16, 4), number(1, 2), number(1, 2), number(8000, 4), number(16000, 4), number(2, 2), number(16, 2);
-  wave += "data";
-  number(8000, 4);
-  return wave + std::string(8000, '\0');
 }
 
 // Changes `from` in the file to `to`, of the same length.
@@ -64,7 +51,7 @@ std::vector<Fault> faults() {
       {"noise", K::kUnreadable, true, file([](auto& p) { write_bytes(p, std::string(5000, '\x5A')); })},
       {"a play list", K::kUnreadable, true,
        file([](auto& p) { write_bytes(p, "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\na.ts\n#EXT-X-ENDLIST\n"); })},
-      {"sound alone", K::kUnreadable, true, file([](auto& p) { write_bytes(p, sound()); })},
+      {"sound alone", K::kUnreadable, true, file([](auto& p) { write_bytes(p, silence()); })},
       {"cut before its index", K::kUnreadable, true, file([](auto& p) { cut(p, 0.5); })},
       {"an unknown codec", K::kUnreadable, true, file([](auto& p) { replace(p, "avc1", "zzz9"); })},
       {"cut behind its index", K::kDamaged, false,

@@ -193,17 +193,7 @@ TEST(VideoFile, BadFilesAreNamedInOneSentence) {
   EXPECT_NE(error(folder / "list.mp4"), "");
   write_bytes(folder / "noise.mp4", std::string(5000, '\x5A'));
   EXPECT_THAT(error(folder / "noise.mp4"), HasSubstr("not a video file"));
-  // Half a second of silence.
-  std::string wave = "RIFF";
-  const auto number = [&](std::uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) wave += static_cast<char>(value >> (8 * i));
-  };
-  number(36 + 8000, 4);
-  wave += "WAVEfmt ";
-  number(16, 4), number(1, 2), number(1, 2), number(8000, 4), number(16000, 4), number(2, 2), number(16, 2);
-  wave += "data";
-  number(8000, 4);
-  write_bytes(folder / "sound.wav", wave + std::string(8000, '\0'));
+  write_bytes(folder / "sound.wav", silence());
   EXPECT_THAT(error(folder / "sound.wav"), HasSubstr("no video stream"));
 }
 

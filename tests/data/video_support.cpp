@@ -199,4 +199,17 @@ std::string error_of(const std::function<void()>& action) {
   return "";
 }
 
+std::string silence() {
+  std::string wave = "RIFF";
+  const auto number = [&](std::uint32_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) wave += static_cast<char>(value >> (8 * i));
+  };
+  number(36 + 8000, 4);
+  wave += "WAVEfmt ";
+  number(16, 4), number(1, 2), number(1, 2), number(8000, 4), number(16000, 4), number(2, 2), number(16, 2);
+  wave += "data";
+  number(8000, 4);
+  return wave + std::string(8000, '\0');
+}
+
 }  // namespace trecvit::video_test

@@ -65,6 +65,9 @@ std::string output_of(const std::string& command);
 void write_bytes(const std::filesystem::path& path, const std::string& bytes);
 std::string read_bytes(const std::filesystem::path& path);
 
+// The bytes of a .wav: half a second of silence, and no picture.
+std::string silence();
+
 // The message of the trecvit::Error that `action` throws; "" when it throws none.
 std::string error_of(const std::function<void()>& action);
 
