@@ -7,6 +7,26 @@
 
 namespace trecvit::kernels {
 
+// Note [Early starts]
+// A kernel launched by launch_dependent() (launch.h) starts as soon as every block of the kernel before it on the
+// stream has called let_next_start() or ended; where it waits, until that kernel has ended and its writes are visible.
+// It must wait before it reads what an earlier kernel wrote, and before it writes at all, for an earlier kernel may
+// still be reading there. What is left to do before: indices, barriers, shared memory, and reads of what nothing on the
+// stream has written lately, such as the weights of a stream's frames. Every block must wait, one without work too: a
+// kernel that has ended without waiting would let the next one overtake the one before. let_next_start() promises
+// nothing and may come first; it only should not fill multiprocessors with blocks that wait while this kernel has
+// blocks to start. Both do nothing on GPUs, or in code for GPUs, before 9.0.
+__device__ __forceinline__ void wait_for_previous() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ void let_next_start() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 // V adjacent elements, moved by one instruction of sizeof(Io) * V <= 16 bytes.
 template <class Io, int V>
 struct alignas(sizeof(Io) * V) Pack {
@@ -19,8 +39,8 @@ __device__ __forceinline__ Pack<Io, V> load_pack(const Io* from) {
 }
 
 // One store of 4, 8 or 16 bytes. In assembly, because the compiler takes a struct apart into words; clobbers no memory,
-// because that would keep later loads behind it, and no kernel reads what it has stored. Like all stores below it reaches
-// global memory alone.
+// because that would keep later loads behind it, and no kernel reads what it has stored. Like all stores below it
+// reaches global memory alone.
 template <int kWords>
 __device__ __forceinline__ void store_words(void* to, const unsigned (&w)[kWords]) {
   if constexpr (kWords == 1) asm volatile("st.global.b32 [%0], %1;" ::"l"(to), "r"(w[0]));

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/error.h"
+#include "kernels/architecture.h"
 
 namespace trecvit::kernels {
 
@@ -25,6 +26,30 @@ void allow_shared_memory(void (*kernel)(Arguments...), int bytes) {
   if (status != cudaSuccess) {
     throw Error("a CUDA kernel cannot have ", bytes, " bytes of shared memory: ", cudaGetErrorString(status));
   }
+}
+
+// Whether a kernel runs here as code that can start early and wait: also a new GPU does not, with code for an old one.
+template <class... Parameters>
+bool starts_early(void (*kernel)(Parameters...)) {
+  cudaFuncAttributes attributes{};
+  return architecture() >= 90 && cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess &&
+         attributes.ptxVersion >= 90;
+}
+
+// Launches a kernel, called `name`, that may start while the one before it on the stream still runs ("programmatic
+// dependent launch"), as Note [Early starts] in device.cuh says and where starts_early(); otherwise plainly. May be
+// captured into a graph. Failures: as check_launch().
+template <class... Parameters, class... Arguments>
+void launch_dependent(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, int shared_bytes,
+                      cudaStream_t stream, const Arguments&... arguments) {
+  cudaLaunchAttribute early{};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t launch{};
+  launch.gridDim = grid, launch.blockDim = block, launch.dynamicSmemBytes = shared_bytes, launch.stream = stream;
+  launch.attrs = &early, launch.numAttrs = starts_early(kernel) ? 1 : 0;
+  cudaLaunchKernelEx(&launch, kernel, arguments...);
+  check_launch(name);
 }
 
 // Of the current device.

@@ -23,6 +23,8 @@ __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const Spa
   const Bf16* q = p.qkv + frame * tokens * stride + head * D;
 
   int row = (blockIdx.y * warps + warp) * kTileRows;
+  wait_for_previous();
+  let_next_start();
   copy_tile<D>(queries, q, stride, row, tokens);
   for (int t = warp; t < kTiles; t += warps) copy_tile<D>(keys + t * kBytes, q + width, stride, t * kTileRows, tokens);
   commit_copies();
@@ -123,8 +125,8 @@ void launch(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
   const std::int64_t items = p.frames * p.heads, room = kBlocks * multiprocessors() / items;
   const std::int64_t shares = std::clamp<std::int64_t>(room, 1, ceil_div(tiles, warps));
   const dim3 grid(static_cast<unsigned>(items), static_cast<unsigned>(shares));
-  kernel<<<grid, static_cast<unsigned>(warps * kWarpLanes), kShared, stream>>>(p);
-  check_launch("spatial_attention forward");
+  launch_dependent("spatial_attention forward", kernel, grid, static_cast<unsigned>(warps * kWarpLanes), kShared,
+                   stream, p);
 }
 
 template <int D>
