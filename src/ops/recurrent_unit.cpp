@@ -4,6 +4,12 @@
 #include "ops/causal_conv1d.h"
 #include "ops/rg_lru.h"
 #include "ops/time_major.h"
+#ifdef TRECVIT_TORCH_CUDA
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include "kernels/recurrent_unit/recurrent_unit_cuda.h"
+#endif
 
 namespace trecvit::ops {
 namespace {
@@ -71,6 +77,34 @@ Run run(const RecurrentUnitArgs& a, bool keep) {
   return r;
 }
 
+// Everything in one kernel, when it serves these arguments and pays; nothing is left behind for backward.
+std::optional<RecurrentUnitResult> run_fused(const RecurrentUnitArgs& a) {
+#ifdef TRECVIT_TORCH_CUDA
+  if (!a.both.is_cuda() || a.both.scalar_type() != at::kBFloat16) return {};
+  const c10::cuda::CUDAGuard guard(a.both.device());
+  const std::int64_t frames = a.both.size(0), rows = a.both.size(1), r = a.both.size(2) / 2;
+  kernels::RecurrentUnitForward<kernels::Bf16> p;
+  p.frames = frames, p.rows = rows, p.channels = r, p.blocks = a.input_gate.value.size(0);
+  p.x = data<kernels::Bf16>(a.both), p.y = p.x + r, p.stride = 2 * r;
+  p.conv_w = data<float>(a.conv_w), p.conv_b = data<float>(a.conv_b);
+  p.input_gate = data<kernels::Bf16>(a.input_gate.value), p.a_gate = data<kernels::Bf16>(a.a_gate.value);
+  p.input_bias = data<float>(a.input_bias), p.a_bias = data<float>(a.a_bias), p.a_param = data<float>(a.a_param);
+  p.conv_state = data<kernels::Bf16>(a.conv_state), p.h0 = data<float>(a.h0), p.reset = data<std::uint8_t>(a.reset);
+  if (!kernels::recurrent_unit_served_cuda(p) || !kernels::recurrent_unit_pays_cuda(p)) return {};
+  const RecurrentUnitResult result{
+      at::empty({frames, rows, r}, a.both.options()),
+      a.overwrite && a.h0.defined() ? a.h0 : at::empty({rows, r}, a.conv_b.options()),
+      a.overwrite && a.conv_state.defined() ? a.conv_state : at::empty({rows, 3, r}, a.both.options())};
+  p.out = data<kernels::Bf16>(result.out), p.h_last = data<float>(result.h_last);
+  p.conv_state_out = data<kernels::Bf16>(result.conv_state);
+  kernels::recurrent_unit_forward_cuda(p, c10::cuda::getCurrentCUDAStream());
+  return result;
+#else
+  (void)a;
+  return {};
+#endif
+}
+
 class RecurrentUnit : public torch::autograd::Function<RecurrentUnit> {
  public:
   static variable_list forward(AutogradContext* context, const Tensor& both, const Tensor& conv_w, const Tensor& conv_b,
@@ -132,6 +166,7 @@ RecurrentUnitResult recurrent_unit(const RecurrentUnitArgs& args) {
                             args.overwrite};
   if (!gradient_wanted(a.both, a.conv_w, a.conv_b, a.input_gate.leaf, a.a_gate.leaf, a.input_bias, a.a_bias, a.a_param,
                        a.conv_state, a.h0)) {
+    if (const auto fused = run_fused(a)) return *fused;
     const Run r = run(a, /*keep=*/false);
     return {r.outputs.out, r.outputs.h_last, r.conv.state};
   }

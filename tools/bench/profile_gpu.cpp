@@ -1,5 +1,5 @@
 // Where the time goes, kernel by kernel: TRecViT-B on the GPU in bf16, a training step of 8 clips x 16 frames as the
-// trainer makes it, and clips forward. `trecvit bench model` times the same without a profiler in the way.
+// trainer makes it, clips forward, and streamed frames. `trecvit bench model` times the same without a profiler in the way.
 #include <torch/csrc/autograd/profiler_kineto.h>
 #include <torch/torch.h>
 
@@ -81,6 +81,11 @@ void run() {
   const Tensor batch = noise(32, 8), one = noise(32, 1);
   profile("forward, 8 x 32", [&] { net(batch); });
   profile("forward, 1 x 32", [&] { net(one); });
+  for (const std::int64_t streams : {1, 8, 64}) {
+    ModelState state = net.make_state(streams);
+    const Tensor frame = noise(1, streams);
+    profile(text("streamed frame of ", streams, " streams").c_str(), [&] { net(frame, &state); });
+  }
 }
 
 }  // namespace
