@@ -58,6 +58,7 @@ template <NormKind kKind, int V>
 struct Affine {
   float factor[V], offset[V] = {};
 
+  Affine() = default;
   template <class Io>
   __device__ __forceinline__ Affine(const NormInputs<Io>& p, std::int64_t c) {
     load_wide(p.scale + c, factor);
@@ -70,9 +71,31 @@ struct Affine {
   }
 };
 
+// The same for all packs of the lane, in registers if their number is known; else read when asked for.
+template <NormKind kKind, class Io, int V, int kPacks>
+class Affines {
+ public:
+  __device__ __forceinline__ explicit Affines(const NormInputs<Io>& p) : p_(p) {
+    if constexpr (kPacks > 0) {
+      for_packs<V, kPacks>(p.channels, [&](int n, std::int64_t c) { kept_[n] = Affine<kKind, V>(p, c); });
+    }
+  }
+  __device__ __forceinline__ Affine<kKind, V> at(int n, std::int64_t c) const {
+    return kPacks > 0 ? kept_[n] : Affine<kKind, V>(p_, c);
+  }
+
+ private:
+  const NormInputs<Io>& p_;
+  Affine<kKind, V> kept_[kPacks > 0 ? kPacks : 1];
+};
+
+// One row to a warp. Parameters arrive before the rows do.
 template <class Io, int V, int kPacks, NormKind kKind>
 __global__ __launch_bounds__(kWarps * 32) void forward(const NormForward<Io> p) {
-  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.y;
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
+  const Affines<kKind, Io, V, kPacks> affines(p);
+  wait_for_previous();
+  let_next_start();
   if (row >= p.rows) return;
   const Row<Io, V, kPacks> x(p.x + row * p.channels, p.channels);
   const float count = static_cast<float>(p.channels);
@@ -98,7 +121,7 @@ __global__ __launch_bounds__(kWarps * 32) void forward(const NormForward<Io> p) 
   }
   for_packs<V, kPacks>(p.channels, [&](int n, std::int64_t c) {
     const auto pack = x.at(n, c);
-    const Affine<kKind, V> affine(p, c);
+    const Affine<kKind, V> affine = affines.at(n, c);
     Pack<Io, V> y;
 #pragma unroll
     for (int k = 0; k < V; ++k) put((widen(pack.v[k]) - mean) * inverse * affine.factor[k] + affine.offset[k], y.v[k]);
@@ -214,9 +237,17 @@ bool outputs_fit(const NormBackward<Io>& p) {
 
 template <class Io, int V, int kPacks, NormKind kKind>
 void launch(const NormForward<Io>& p, cudaStream_t stream) {
-  const auto blocks = static_cast<unsigned>(ceil_div(p.rows, kWarps));
-  forward<Io, V, kPacks, kKind><<<blocks, dim3(32, kWarps), 0, stream>>>(p);
-  check_launch("norm forward");
+  // Few rows are spread over all multiprocessors.
+  const std::int64_t warps = std::clamp<std::int64_t>(p.rows / multiprocessors(), 1, kWarps);
+  const dim3 grid(static_cast<unsigned>(ceil_div(p.rows, warps))), block(32, static_cast<unsigned>(warps));
+  const auto kernel = forward<Io, V, kPacks, kKind>;
+  // While training, the kernel before may be the one that changes the parameters, which are read before it has ended.
+  if (p.inverse) {
+    kernel<<<grid, block, 0, stream>>>(p);
+    check_launch("norm forward");
+  } else {
+    launch_dependent("norm forward", kernel, grid, block, 0, stream, p);
+  }
 }
 
 template <class Io, int V, int kPacks, NormKind kKind>

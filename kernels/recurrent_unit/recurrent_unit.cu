@@ -1,38 +1,40 @@
-// One block of threads takes 32 rows of one block of the gates through all frames. A warp owns 32 of its D channels: for
-// those it convolves, and for those it holds the state and the last three inputs in registers. What must be shared is the
-// convolution's result, the left operand of both gates' products, and their matrices, which stay in shared memory.
-// Nothing between x, y and out touches device memory.
+// A block of threads takes 16 rows of one block of the gates at a time. A thread owns 8 adjacent channels of one row: it
+// convolves them, and holds their state and last three inputs in registers. What the threads share is the convolution's
+// result, which is the left operand of both gates' products; the gates' matrices, which stay in shared memory for all
+// frames and rows; and the logits, which leave the tensor cores in another order. Nothing between x, y and out touches
+// device memory. Clips and single frames differ in the order of loops alone: of a clip a block takes its rows through all
+// frames; of a frame it takes one piece of rows after the other, whose cells come while the ones before are calculated.
 #include "kernels/causal_conv1d/params.h"
 #include "kernels/launch.h"
 #include "kernels/recurrent_unit/recurrent_unit_cuda.h"
-#include "kernels/rg_lru/device.cuh"
 #include "kernels/tensor_cores.cuh"
 
 namespace trecvit::kernels {
 namespace {
 
-constexpr int kTileRows = 32, kWarpChannels = 32, kLaneChannels = 8;
-constexpr int kLaneRows = 4;  // of the tile: l / 4 + 8 k
-
-// Where lies what of a row of 16-byte chunks in shared memory: eight rows, read at the same chunk, lie in different
-// banks, and so do the chunks that a quarter of a warp writes, four of each of two rows.
+constexpr int kRows = 16, kOwn = 8;  // rows of a block of threads, channels of a thread
+constexpr int kWarpColumns = 32;     // of the logits of one gate, to a warp
 template <int D>
-__device__ __forceinline__ int swizzled(int row, int chunk) {
-  return row * D * 2 + (chunk ^ (row % 2 * 4 | row / 2 % 4)) * 16;
-}
-
-// Parameters of the D channels in shared memory, each an array.
-enum Parameter { kTap0, kTap1, kTap2, kTap3, kConvBias, kInputBias, kABias, kDecay, kParameters };
+inline constexpr int kThreads = kRows * D / kOwn;
 
 template <int D>
 struct Shared {
-  static constexpr int kGate = D * D * 2, kOperand = kTileRows * D * 2;
-  unsigned char gates[2][kGate];        // input_gate, a_gate
-  unsigned char operands[2][kOperand];  // of even and odd frames: one barrier a frame
-  float parameters[kParameters][D];
+  static constexpr int kGate = D * D * 2, kPitch = D + 8;
+  unsigned char gates[2][kGate];         // input_gate, a_gate
+  unsigned char operand[kRows * D * 2];  // the convolution's result
+  float logits[2][kRows][kPitch];        // with their bias
+  float4 conv[kConvWidth + 1][2][D / 8];  // taps and bias; of a thread's channels the first and the last four
+  float half_decay[D];                    // 4 softplus(a_param)
 };
 
-// Eight bf16 in memory's order.
+// A row's 16-byte chunks are permuted so that eight rows, read at the same chunk, lie in different banks. To the first
+// column's offset, that of column 16 k is 32 k by exclusive or.
+template <int D>
+__device__ __forceinline__ int swizzled(int row, int chunk) {
+  return row * D * 2 + (chunk ^ row % 8) * 16;
+}
+
+// A thread's bf16, in memory's order.
 struct Line {
   uint4 w;
   __device__ __forceinline__ float operator[](int k) const {
@@ -43,191 +45,258 @@ struct Line {
 __device__ __forceinline__ Line load_or_zeros(const Bf16* from, bool present) {
   return {present ? *reinterpret_cast<const uint4*>(from) : make_uint4(0, 0, 0, 0)};
 }
+__device__ __forceinline__ Line rounded(const float (&v)[kOwn]) {
+  return {make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7]))};
+}
 __device__ __forceinline__ void store(const Line& line, Bf16* to) { *reinterpret_cast<uint4*>(to) = line.w; }
 
-// A matrix [D, D] of the gates. A lane's accumulators of the four pieces of 8 columns are columns 2 q and 2 q + 1 of
-// each (q = l % 4), and shall be the eight adjacent channels 8 q ... 8 q + 7 of the warp's 32: so channel 8 q + 2 j + e
-// takes the place of column 2 q + e in piece j.
 template <int D>
-__device__ __forceinline__ void load_gate(const Bf16* from, unsigned char* to) {
+__device__ __forceinline__ void copy_gate(const Bf16* from, std::uint32_t to) {
   constexpr int kChunks = D / 8;
-#pragma unroll 8
-  for (int at = threadIdx.x; at < D * kChunks; at += D) {
-    const int row = at / kChunks, chunk = at % kChunks, first = chunk / 4 * 4, q = chunk % 4;
-    const uint4 eight = *reinterpret_cast<const uint4*>(from + row * D + chunk * 8);
-    const std::uint32_t pairs[4] = {eight.x, eight.y, eight.z, eight.w};
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      *reinterpret_cast<std::uint32_t*>(to + swizzled<D>(row, first + j) + q * 4) = pairs[j];
-    }
+#pragma unroll 4
+  for (int at = threadIdx.x; at < D * kChunks; at += kThreads<D>) {
+    copy_async(to + swizzled<D>(at / kChunks, at % kChunks), from + at * 8, true);
   }
 }
 
-template <int D>
-__device__ __forceinline__ void load_parameters(const RecurrentUnitForward<Bf16>& p, std::int64_t block,
-                                                float (&to)[kParameters][D]) {
-  const std::int64_t c = threadIdx.x, channel = block * D + c;
-#pragma unroll
-  for (int k = 0; k < 4; ++k) to[kTap0 + k][c] = p.conv_w[k * p.channels + channel];
-  to[kConvBias][c] = p.conv_b[channel];
-  to[kInputBias][c] = p.input_bias[channel];
-  to[kABias][c] = -kLog2E * p.a_bias[channel];
-  to[kDecay][c] = -8.0f * softplus(p.a_param[channel]);
+// The recurrence of one channel, rg_lru/params.h, with sigmoid(z) = (1 + tanh(z / 2)) / 2 and the hardware's tangent,
+// which is within 2^-11: less than what rounding to bf16 does to logits that pass through memory. half_decay is
+// 4 softplus(a_param), so that -log_a = 8 softplus(a_param) r = half_decay (1 + tanh(a_logit / 2)).
+__device__ __forceinline__ float next_state(float h, float u, float input_logit, float a_logit, float half_decay,
+                                            bool begins) {
+  const float half_u = 0.5f * u, driven = fmaf(half_u, tanh_fast(0.5f * input_logit), half_u);
+  const float minus_log_a = fmaf(half_decay, tanh_fast(0.5f * a_logit), half_decay), a = exp2_fast(-kLog2E * minus_log_a);
+  const float m = sqrt_fast(tanh_fast(minus_log_a) * fmaf(a, a, 1.0f));  // tanh(v) = (1 - a^2) / (1 + a^2)
+  return begins ? driven : fmaf(m, driven, a * h);
 }
-
-// sigmoid by the hardware's tangent, whose error of 2^-12 is below what rounding to bf16 does to the product that takes
-// it. The gate of the exponent is not one: it gets the exact one.
-__device__ __forceinline__ float logistic_fast(float v) { return fmaf(0.5f, tanh_fast(0.5f * v), 0.5f); }
 __device__ __forceinline__ float gelu_fast(float y) {
   constexpr float kInner = 0.7978845608028654f, kCubic = 0.044715f;
-  return 0.5f * y * (1.0f + tanh_fast(y * fmaf(kInner * kCubic, y * y, kInner)));
+  const float half_y = 0.5f * y;
+  return fmaf(half_y, tanh_fast(y * fmaf(kInner * kCubic, y * y, kInner)), half_y);
 }
 
 template <int D>
-__global__ __launch_bounds__(D, 256 / D) void forward(const RecurrentUnitForward<Bf16> p) {
-  extern __shared__ __align__(128) unsigned char memory[];
-  auto& shared = *reinterpret_cast<Shared<D>*>(memory);
-  const int lane = lane_index(), warp = warp_index();
-  const int own = warp * kWarpChannels + lane % 4 * kLaneChannels;  // first channel within the block
-  const std::int64_t block = blockIdx.x, channels = p.channels, channel = block * D + own;
-  const std::int64_t tiles = ceil_div(p.rows, kTileRows);
+class Unit {
+ public:
+  static constexpr int kChunks = D / kOwn;
 
-  load_gate<D>(p.input_gate + block * D * D, shared.gates[0]);
-  load_gate<D>(p.a_gate + block * D * D, shared.gates[1]);
-  load_parameters<D>(p, block, shared.parameters);
-  __syncthreads();
-
-  // Lanes' addresses for ldmatrix: the left operand [rows, k], and the gates [k, columns].
-  const std::uint32_t operands = shared_address(shared.operands), gates = shared_address(shared.gates);
-
-  bool waited = false;
-  int parity = 0;
-  for (std::int64_t tile = blockIdx.y; tile < tiles; tile += gridDim.y) {
-    const std::int64_t first = tile * kTileRows + lane / 4;                       // of the lane's rows
-    const int left = static_cast<int>(min(p.rows - first, std::int64_t{kTileRows}));  // row 8 k is there if below this
-    const std::int64_t cell = first * channels + channel;
-    float h[kLaneRows][kLaneChannels];
-    Line past[kLaneRows][kConvState];  // oldest first
+  // Starts to copy the gates, and reads the parameters.
+  __device__ __forceinline__ Unit(const RecurrentUnitForward<Bf16>& p, Shared<D>& shared)
+      : p_(p), shared_(shared), own_row_(threadIdx.x / kChunks), chunk_(threadIdx.x % kChunks) {
+    const std::int64_t block = blockIdx.x;
+    const std::uint32_t gates = shared_address(shared.gates);
+    copy_gate<D>(p.input_gate + block * D * D, gates);
+    copy_gate<D>(p.a_gate + block * D * D, gates + Shared<D>::kGate);
+    commit_copies();
+    if (threadIdx.x < D) {
+      const int c = threadIdx.x;
+      const std::int64_t channel = block * D + c;
+      const auto place = [&](int k) -> float& {
+        return reinterpret_cast<float*>(&shared.conv[k][c / 4 % 2][c / 8])[c % 4];
+      };
 #pragma unroll
-    for (int k = 0; k < kLaneRows; ++k) {
-      const bool present = 8 * k < left;
-      const Bf16* const state = p.conv_state + (first + 8 * k) * kConvState * channels + channel;
-#pragma unroll
-      for (int j = 0; j < kConvState; ++j) past[k][j] = load_or_zeros(state + j * channels, present && p.conv_state);
-#pragma unroll
-      for (int c = 0; c < kLaneChannels; ++c) h[k][c] = 0;
-      if (present && p.h0) load_wide(p.h0 + cell + 8 * k * channels, h[k]);
+      for (int k = 0; k < kConvWidth; ++k) place(k) = p.conv_w[k * p.channels + channel];
+      place(kConvWidth) = p.conv_b[channel];
+      shared.half_decay[c] = 4.0f * softplus(p.a_param[channel]);
     }
-    if (!waited) {
-      wait_for_previous();
-      let_next_start();
-      waited = true;
-    }
+    __syncthreads();
+    load_wide(shared.half_decay + chunk_ * kOwn, half_decay_);
 
-    const Bf16 *x_line = p.x + first * p.stride + channel, *y_line = p.y + first * p.stride + channel;
-    Bf16* out_line = p.out + cell;
-    const std::uint8_t* reset = p.reset ? p.reset + first : nullptr;
-    const int row_step = 8 * static_cast<int>(p.stride);
-    Line x[kLaneRows];
+    const int lane = lane_index(), warp = warp_index();
+    gate_ = warp / (D / kWarpColumns), first_column_ = warp % (D / kWarpColumns) * kWarpColumns;
+    operand_lane_ = shared_address(shared.operand) + swizzled<D>(lane % 16, lane / 16);
+    gate_lane_ = gates + gate_ * Shared<D>::kGate + swizzled<D>(lane % 16, first_column_ / 8 + lane / 16);
 #pragma unroll
-    for (int k = 0; k < kLaneRows; ++k) x[k] = load_or_zeros(x_line + k * row_step, 8 * k < left);
-
-    for (int t = 0; t < static_cast<int>(p.frames); ++t, parity ^= 1) {
-      Line y[kLaneRows], u[kLaneRows];
-      bool begins[kLaneRows];
-#pragma unroll
-      for (int k = 0; k < kLaneRows; ++k) {
-        y[k] = load_or_zeros(y_line + k * row_step, 8 * k < left);
-        begins[k] = reset && 8 * k < left && reset[8 * k];
-      }
-      x_line += p.rows * p.stride, y_line += p.rows * p.stride;
-      if (reset) reset += p.rows;
-
-      {
-        float w[kConvWidth][kLaneChannels], bias[kLaneChannels];
-#pragma unroll
-        for (int k = 0; k < kConvWidth; ++k) load_wide(&shared.parameters[kTap0 + k][own], w[k]);
-        load_wide(&shared.parameters[kConvBias][own], bias);
-#pragma unroll
-        for (int k = 0; k < kLaneRows; ++k) {
-          float sum[kLaneChannels];
-#pragma unroll
-          for (int c = 0; c < kLaneChannels; ++c) {
-            sum[c] = fmaf(w[0][c], past[k][0][c],
-                          fmaf(w[1][c], past[k][1][c], fmaf(w[2][c], past[k][2][c], fmaf(w[3][c], x[k][c], bias[c]))));
-          }
-          u[k].w = make_uint4(pack(sum[0], sum[1]), pack(sum[2], sum[3]), pack(sum[4], sum[5]), pack(sum[6], sum[7]));
-          *reinterpret_cast<uint4*>(shared.operands[parity] + swizzled<D>(lane / 4 + 8 * k, own / 8)) = u[k].w;
-          past[k][0] = past[k][1], past[k][1] = past[k][2], past[k][2] = x[k];
-          x[k] = load_or_zeros(x_line + k * row_step, 8 * k < left && t + 1 < static_cast<int>(p.frames));
-        }
-      }
-      __syncthreads();
-
-      float logits[2][2][4][4];  // gate; half of the rows; piece of 8 columns; as the accumulators lie
-#pragma unroll
-      for (int k = 0; k < D / 16; ++k) {
-        Fragment operand[2];
-#pragma unroll
-        for (int m = 0; m < 2; ++m) {
-          operand[m] = load_matrices(operands + parity * Shared<D>::kOperand +
-                                     swizzled<D>(m * 16 + lane % 16, 2 * k + lane / 16));
-        }
-#pragma unroll
-        for (int gate = 0; gate < 2; ++gate) {
-#pragma unroll
-          for (int pair = 0; pair < 2; ++pair) {
-            const Fragment w = load_transposed(gates + gate * Shared<D>::kGate +
-                                               swizzled<D>(16 * k + lane % 16, warp * 4 + pair * 2 + lane / 16));
-#pragma unroll
-            for (int m = 0; m < 2; ++m) multiply(&logits[gate][m][2 * pair], operand[m], w, k == 0);
-          }
-        }
-      }
-
-      float input_bias[kLaneChannels], a_bias[kLaneChannels], decay[kLaneChannels];
-      load_wide(&shared.parameters[kInputBias][own], input_bias);
-      load_wide(&shared.parameters[kABias][own], a_bias);
-      load_wide(&shared.parameters[kDecay][own], decay);
-#pragma unroll
-      for (int k = 0; k < kLaneRows; ++k) {
-        float out[kLaneChannels];
-#pragma unroll
-        for (int c = 0; c < kLaneChannels; ++c) {
-          const int at = k % 2 * 2 + c % 2;
-          const float i = logistic_fast(logits[0][k / 2][c / 2][at] + input_bias[c]);
-          const float r = logistic2(fmaf(logits[1][k / 2][c / 2][at], -kLog2E, a_bias[c]));
-          const DecayedState d = decayed<Bf16>(decay[c] * r);
-          const float drive = i * u[k][c];
-          h[k][c] = begins[k] ? drive : fmaf(d.a, h[k][c], sqrt_fast(d.u) * drive);
-          out[c] = h[k][c] * gelu_fast(y[k][c]);
-        }
-        if (8 * k < left) store_line(out, out_line + 8 * k * channels);
-      }
-      out_line += p.rows * channels;
-    }
-
-#pragma unroll
-    for (int k = 0; k < kLaneRows; ++k) {
-      if (8 * k >= left) continue;
-      store_wide(h[k], p.h_last + cell + 8 * k * channels);
-      Bf16* const state = p.conv_state_out + (first + 8 * k) * kConvState * channels + channel;
-#pragma unroll
-      for (int j = 0; j < kConvState; ++j) store(past[k][j], state + j * channels);
+    for (int j = 0; j < 4; ++j) {
+      load_wide((gate_ ? p.a_bias : p.input_bias) + block * D + first_column_ + j * 8 + lane % 4 * 2, bias_[j]);
     }
   }
-  if (!waited) wait_for_previous();
+
+  __device__ __forceinline__ std::int64_t row(std::int64_t tile) const { return tile * kRows + own_row_; }
+  __device__ __forceinline__ std::int64_t channel() const { return blockIdx.x * std::int64_t{D} + chunk_ * kOwn; }
+
+  __device__ __forceinline__ void load_state(std::int64_t row, Line (&past)[kConvState], float (&h)[kOwn]) const {
+    const bool present = row < p_.rows;
+#pragma unroll
+    for (int k = 0; k < kConvState; ++k) {
+      past[k] = load_or_zeros(p_.conv_state + (row * kConvState + k) * p_.channels + channel(), present && p_.conv_state);
+    }
+#pragma unroll
+    for (int k = 0; k < kOwn; ++k) h[k] = 0;
+    if (present && p_.h0) load_wide(p_.h0 + row * p_.channels + channel(), h);
+  }
+  // The three last inputs, newest last.
+  __device__ __forceinline__ void store_conv_state(std::int64_t row, const Line& a, const Line& b, const Line& c) const {
+    Bf16* const to = p_.conv_state_out + row * kConvState * p_.channels + channel();
+    store(a, to), store(b, to + p_.channels), store(c, to + 2 * p_.channels);
+  }
+  __device__ __forceinline__ void store_h(std::int64_t row, const float (&h)[kOwn]) const {
+    store_wide(h, p_.h_last + row * p_.channels + channel());
+  }
+
+  // The taps stay in registers between calls where the compiler finds room.
+  struct Taps {
+    float w[kConvWidth][kOwn], bias[kOwn];
+  };
+  __device__ __forceinline__ Taps taps() const {
+    Taps t;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+      for (int k = 0; k <= kConvWidth; ++k) {
+        const float4 four = shared_.conv[k][half][chunk_];
+        float* const to = (k < kConvWidth ? t.w[k] : t.bias) + 4 * half;
+        to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+      }
+    }
+    return t;
+  }
+
+  // Convolves, and leaves the result to the products.
+  __device__ __forceinline__ Line convolve(const Taps& taps, const Line (&past)[kConvState], const Line& x) const {
+    float sum[kOwn];
+#pragma unroll
+    for (int k = 0; k < kOwn; ++k) {
+      const float recent = fmaf(taps.w[2][k], past[2][k], fmaf(taps.w[3][k], x[k], taps.bias[k]));
+      sum[k] = fmaf(taps.w[0][k], past[0][k], fmaf(taps.w[1][k], past[1][k], recent));
+    }
+    const Line u = rounded(sum);
+    *reinterpret_cast<uint4*>(shared_.operand + swizzled<D>(own_row_, chunk_)) = u.w;
+    return u;
+  }
+
+  // All threads' products: 16 rows by 32 columns of one gate to a warp, in four pieces of 8.
+  __device__ __forceinline__ void multiply_gates() const {
+    wait_for_copies<0>();
+    __syncthreads();
+    float sums[4][4];
+#pragma unroll
+    for (int j = 0; j < 4; ++j) sums[j][0] = sums[j][2] = bias_[j][0], sums[j][1] = sums[j][3] = bias_[j][1];
+#pragma unroll
+    for (int k = 0; k < D / 16; ++k) {
+      const Fragment a = load_matrices(operand_lane_ ^ k * 32);
+#pragma unroll
+      for (int pair = 0; pair < 2; ++pair) {
+        multiply(&sums[2 * pair], a, load_transposed((gate_lane_ ^ pair * 32) + k * 32 * D));
+      }
+    }
+    const int lane = lane_index();
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const float2 two = make_float2(sums[j][2 * half], sums[j][2 * half + 1]);
+        const int column = first_column_ + j * 8 + lane % 4 * 2;
+        *reinterpret_cast<float2*>(&shared_.logits[gate_][lane / 4 + 8 * half][column]) = two;
+      }
+    }
+    __syncthreads();
+  }
+
+  // The state's next value, and the frame's result.
+  __device__ __forceinline__ Line advance(float (&h)[kOwn], const Line& u, const Line& y, bool begins) const {
+    float logits[2][kOwn], result[kOwn];
+    load_wide(&shared_.logits[0][own_row_][chunk_ * kOwn], logits[0]);
+    load_wide(&shared_.logits[1][own_row_][chunk_ * kOwn], logits[1]);
+#pragma unroll
+    for (int k = 0; k < kOwn; ++k) {
+      h[k] = next_state(h[k], u[k], logits[0][k], logits[1][k], half_decay_[k], begins);
+      result[k] = h[k] * gelu_fast(y[k]);
+    }
+    return rounded(result);
+  }
+
+ private:
+  const RecurrentUnitForward<Bf16>& p_;
+  Shared<D>& shared_;
+  int own_row_, chunk_, gate_, first_column_;
+  std::uint32_t operand_lane_, gate_lane_;
+  float half_decay_[kOwn], bias_[4][2];
+};
+
+template <int D>
+__global__ __launch_bounds__(kThreads<D>, 256 / D) void clip(const RecurrentUnitForward<Bf16> p) {
+  extern __shared__ __align__(128) unsigned char memory[];
+  const Unit<D> unit(p, *reinterpret_cast<Shared<D>*>(memory));
+  const auto taps = unit.taps();
+  wait_for_previous();
+  let_next_start();
+  const std::int64_t tiles = ceil_div(p.rows, kRows), frame = p.rows * p.stride;
+  for (std::int64_t tile = blockIdx.y; tile < tiles; tile += gridDim.y) {
+    const std::int64_t row = unit.row(tile);
+    const bool present = row < p.rows;
+    Line past[kConvState];
+    float h[kOwn];
+    unit.load_state(row, past, h);
+    const Bf16 *x_line = p.x + row * p.stride + unit.channel(), *y_line = p.y + row * p.stride + unit.channel();
+    Line x = load_or_zeros(x_line, present);
+    for (int t = 0; t < static_cast<int>(p.frames); ++t) {
+      const std::int64_t line = t * p.rows + row;
+      const bool begins = p.reset && present && p.reset[line];
+      const Line y = load_or_zeros(y_line, present), u = unit.convolve(taps, past, x);
+      past[0] = past[1], past[1] = past[2], past[2] = x;
+      x_line += frame, y_line += frame;
+      x = load_or_zeros(x_line, present && t + 1 < static_cast<int>(p.frames));
+      unit.multiply_gates();
+      const Line out = unit.advance(h, u, y, begins);
+      if (present) store(out, p.out + line * p.channels + unit.channel());
+    }
+    if (!present) continue;
+    unit.store_h(row, h);
+    unit.store_conv_state(row, past[0], past[1], past[2]);
+  }
+}
+
+template <int D>
+__global__ __launch_bounds__(kThreads<D>, 256 / D) void frame(const RecurrentUnitForward<Bf16> p) {
+  extern __shared__ __align__(128) unsigned char memory[];
+  const Unit<D> unit(p, *reinterpret_cast<Shared<D>*>(memory));
+  const std::int64_t tiles = ceil_div(p.rows, kRows);
+  std::int64_t row = unit.row(blockIdx.y);
+  Line past[kConvState], x, y;
+  float h[kOwn];
+  bool begins;
+  unit.load_state(row, past, h);
+  wait_for_previous();
+  let_next_start();
+  const auto load_inputs = [&] {
+    const bool present = row < p.rows;
+    x = load_or_zeros(p.x + row * p.stride + unit.channel(), present);
+    y = load_or_zeros(p.y + row * p.stride + unit.channel(), present);
+    begins = p.reset && present && p.reset[row];
+  };
+  load_inputs();
+  for (std::int64_t tile = blockIdx.y; tile < tiles; tile += gridDim.y) {
+    const std::int64_t here = row;
+    const bool present = here < p.rows, begins_here = begins;
+    const Line u = unit.convolve(unit.taps(), past, x), gating = y;
+    if (present) unit.store_conv_state(here, past[1], past[2], x);
+    float state[kOwn];
+#pragma unroll
+    for (int k = 0; k < kOwn; ++k) state[k] = h[k];
+    if (tile + gridDim.y < tiles) {
+      row = unit.row(tile + gridDim.y);
+      unit.load_state(row, past, h);
+      load_inputs();
+    }
+    unit.multiply_gates();
+    const Line out = unit.advance(state, u, gating, begins_here);
+    if (!present) continue;
+    store(out, p.out + here * p.channels + unit.channel());
+    unit.store_h(here, state);
+  }
 }
 
 template <int D>
 void launch(const RecurrentUnitForward<Bf16>& p, cudaStream_t stream) {
   constexpr int kBytes = sizeof(Shared<D>);
-  allow_shared_memory(forward<D>, kBytes);
-  // Blocks of threads that stay keep their gates: no more than run at once, and not one with less to do than another.
-  const std::int64_t tiles = ceil_div(p.rows, kTileRows), at_once = multiprocessors() * (256 / D) / p.blocks;
+  const auto kernel = p.frames == 1 ? frame<D> : clip<D>;
+  allow_shared_memory(kernel, kBytes);
+  // Blocks of threads stay and keep their gates: no more than run at once, and none with less to do than another.
+  const std::int64_t tiles = ceil_div(p.rows, kRows), at_once = multiprocessors() * (256 / D) / p.blocks;
   const std::int64_t turns = ceil_div(tiles, std::max<std::int64_t>(at_once, 1));
   const dim3 grid(static_cast<unsigned>(p.blocks), static_cast<unsigned>(ceil_div(tiles, turns)));
-  launch_dependent("recurrent_unit forward", forward<D>, grid, D, kBytes, stream, p);
+  launch_dependent("recurrent_unit forward", kernel, grid, kThreads<D>, kBytes, stream, p);
 }
 
 }  // namespace
@@ -238,7 +307,7 @@ bool recurrent_unit_served_cuda(const RecurrentUnitForward<Bf16>& p) {
 }
 
 bool recurrent_unit_pays_cuda(const RecurrentUnitForward<Bf16>& p) {
-  return p.frames == 1 || ceil_div(p.rows, kTileRows) * p.blocks >= 2 * multiprocessors();
+  return p.frames == 1 || ceil_div(p.rows, kRows) * p.blocks >= 4 * multiprocessors();
 }
 
 void recurrent_unit_forward_cuda(const RecurrentUnitForward<Bf16>& p, cudaStream_t stream) {

@@ -90,8 +90,7 @@ void StreamBatch::compute() {
 void StreamBatch::enqueue(std::int64_t n, ModelState& state) {
   const auto output = (*model_.net)(frame_.narrow(1, 0, n), &state);
   Tensor answers = answers_.narrow(0, 0, n);
-  answers.select(1, 0).copy_(at::softmax(model_.net->frame_logits(output.pre_logits[0]), -1));
-  answers.select(1, 1).copy_(at::softmax(output.logits, -1));
+  at::softmax_out(answers, at::stack({output.frame_logits, output.logits}, 1), -1);
 }
 
 void StreamBatch::download() {

@@ -9,12 +9,11 @@ using at::Tensor;
 
 namespace {
 
-// Takes features [T, B, head_width] into the sums, frame by frame, so that chunks add in the order of single frames.
-// Only device work: a stream's step can be recorded.
-Tensor running_mean(const Tensor& features, ModelState& state) {
-  const at::NoGradGuard no_grad;
+// Takes features [T, B, head_width] into the sums, frame by frame, so that chunks add in the order of single frames, and
+// puts the mean of all frames so far into `mean`. Only device work: a stream's step can be recorded.
+void running_mean(const Tensor& features, ModelState& state, Tensor mean) {
   for (std::int64_t t = 0; t < features.size(0); ++t) state.head_sum.add_(features[t]);
-  return (state.head_sum / state.frames.unsqueeze(1)).to(at::kFloat);
+  at::div_out(mean, state.head_sum, state.frames.unsqueeze(1));
 }
 
 }  // namespace
@@ -54,16 +53,25 @@ TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::
   const Tensor patches = ops::to_patches(video, config_.patch, dtype_);
   const Tensor encoded = encode(tokenizer_.with_cls(tokenizer_.embed(patches)), state, trace);
   Output output;
-  if (config_.classes > 0) {
-    output.pre_logits = at::tanh(pre_logits_(encoded.select(2, 0)));
-    const Tensor features = output.pre_logits.to(at::kFloat);
-    const Tensor mean = state ? running_mean(features, *state) : features.mean(0);
+  if (config_.classes == 0) return output;
+  const Tensor pre_logits = pre_logits_(encoded.select(2, 0));
+  if (!state) {
+    output.pre_logits = at::tanh(pre_logits);
+    const Tensor mean = output.pre_logits.to(at::kFloat).mean(0);
     output.logits = cls_head_((dropout_mask.defined() ? mean * dropout_mask : mean).to(dtype_)).to(at::kFloat);
+    return output;
   }
+  // The frames and behind them their mean, so that the last of the one and the other take one way.
+  const at::NoGradGuard no_grad;
+  const std::int64_t frames = pre_logits.size(0);
+  const Tensor features = at::empty({frames + 1, pre_logits.size(1), config_.head_width}, pre_logits.options());
+  output.pre_logits = features.narrow(0, 0, frames);
+  at::tanh_out(output.pre_logits, pre_logits);
+  running_mean(output.pre_logits, *state, features[frames]);
+  const Tensor logits = cls_head_(features.narrow(0, frames - 1, 2)).to(at::kFloat);
+  output.frame_logits = logits[0], output.logits = logits[1];
   return output;
 }
-
-Tensor TRecViT::frame_logits(const Tensor& pre_logits) const { return cls_head_(pre_logits).to(at::kFloat); }
 
 ModelState TRecViT::make_state(std::int64_t streams) const {
   ModelState state;

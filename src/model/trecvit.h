@@ -20,6 +20,8 @@ class TRecViT {
   struct Output {
     at::Tensor pre_logits;  // [T, B, head_width] after tanh
     at::Tensor logits;      // [B, classes] fp32: of the mean over all frames seen so far
+    // [B, classes] fp32: of the last frame by itself, what `stream` calls the frame's own answer; with a state only.
+    at::Tensor frame_logits;
   };
 
   // One implementation of a frame, a chunk and a whole clip.
@@ -28,9 +30,6 @@ class TRecViT {
   // dropout_mask: undefined, or [B, head_width] factors for the mean (training).
   Output operator()(const at::Tensor& video, ModelState* state = nullptr, nn::Trace* trace = nullptr,
                     const at::Tensor& dropout_mask = {}) const;
-
-  // Logits [T, B, classes] of every frame by itself (no mean over time): what `stream` calls the frame's own answer.
-  at::Tensor frame_logits(const at::Tensor& pre_logits) const;
 
   // tokens [T, B, n, C] -> encoded, same shape. Counts the frames of `state`.
   at::Tensor encode(const at::Tensor& tokens, ModelState* state, nn::Trace* trace = nullptr) const;
