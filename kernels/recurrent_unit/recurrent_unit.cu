@@ -1,9 +1,10 @@
-// A block of threads takes 16 rows of one block of the gates at a time. A thread owns 8 adjacent channels of one row: it
-// convolves them, and holds their state and last three inputs in registers. What the threads share is the convolution's
-// result, which is the left operand of both gates' products; the gates' matrices, which stay in shared memory for all
-// frames and rows; and the logits, which leave the tensor cores in another order. Nothing between x, y and out touches
-// device memory. Clips and single frames differ in the order of loops alone: of a clip a block takes its rows through all
-// frames; of a frame it takes one piece of rows after the other, whose cells come while the ones before are calculated.
+// A block of threads takes 16 rows of one block of the gates at a time. A thread owns 8 adjacent channels of one row:
+// it convolves them, and holds their state and last three inputs in registers. What the threads share is the
+// convolution's result, which is the left operand of both gates' products; the gates' matrices, which stay in shared
+// memory for all frames and rows; and the logits, which leave the tensor cores in another order. Nothing between x, y
+// and out touches device memory. Clips and single frames differ in the order of loops alone: of a clip a block takes
+// its rows through all frames; of a frame it takes one piece of rows after the other, whose cells come while the ones
+// before are calculated.
 #include "kernels/causal_conv1d/params.h"
 #include "kernels/launch.h"
 #include "kernels/recurrent_unit/recurrent_unit_cuda.h"
@@ -15,14 +16,14 @@ namespace {
 constexpr int kRows = 16, kOwn = 8;  // rows of a block of threads, channels of a thread
 constexpr int kWarpColumns = 32;     // of the logits of one gate, to a warp
 template <int D>
-inline constexpr int kThreads = kRows * D / kOwn;
+inline constexpr int kThreads = kRows* D / kOwn;
 
 template <int D>
 struct Shared {
   static constexpr int kGate = D * D * 2, kPitch = D + 8;
-  unsigned char gates[2][kGate];         // input_gate, a_gate
-  unsigned char operand[kRows * D * 2];  // the convolution's result
-  float logits[2][kRows][kPitch];        // with their bias
+  unsigned char gates[2][kGate];          // input_gate, a_gate
+  unsigned char operand[kRows * D * 2];   // the convolution's result
+  float logits[2][kRows][kPitch];         // with their bias
   float4 conv[kConvWidth + 1][2][D / 8];  // taps and bias; of a thread's channels the first and the last four
   float half_decay[D];                    // 4 softplus(a_param)
 };
@@ -65,7 +66,8 @@ __device__ __forceinline__ void copy_gate(const Bf16* from, std::uint32_t to) {
 __device__ __forceinline__ float next_state(float h, float u, float input_logit, float a_logit, float half_decay,
                                             bool begins) {
   const float half_u = 0.5f * u, driven = fmaf(half_u, tanh_fast(0.5f * input_logit), half_u);
-  const float minus_log_a = fmaf(half_decay, tanh_fast(0.5f * a_logit), half_decay), a = exp2_fast(-kLog2E * minus_log_a);
+  const float minus_log_a = fmaf(half_decay, tanh_fast(0.5f * a_logit), half_decay),
+              a = exp2_fast(-kLog2E * minus_log_a);
   const float m = sqrt_fast(tanh_fast(minus_log_a) * fmaf(a, a, 1.0f));  // tanh(v) = (1 - a^2) / (1 + a^2)
   return begins ? driven : fmaf(m, driven, a * h);
 }
@@ -119,14 +121,16 @@ class Unit {
     const bool present = row < p_.rows;
 #pragma unroll
     for (int k = 0; k < kConvState; ++k) {
-      past[k] = load_or_zeros(p_.conv_state + (row * kConvState + k) * p_.channels + channel(), present && p_.conv_state);
+      past[k] =
+          load_or_zeros(p_.conv_state + (row * kConvState + k) * p_.channels + channel(), present && p_.conv_state);
     }
 #pragma unroll
     for (int k = 0; k < kOwn; ++k) h[k] = 0;
     if (present && p_.h0) load_wide(p_.h0 + row * p_.channels + channel(), h);
   }
   // The three last inputs, newest last.
-  __device__ __forceinline__ void store_conv_state(std::int64_t row, const Line& a, const Line& b, const Line& c) const {
+  __device__ __forceinline__ void store_conv_state(std::int64_t row, const Line& a, const Line& b,
+                                                   const Line& c) const {
     Bf16* const to = p_.conv_state_out + row * kConvState * p_.channels + channel();
     store(a, to), store(b, to + p_.channels), store(c, to + 2 * p_.channels);
   }
@@ -303,7 +307,8 @@ void launch(const RecurrentUnitForward<Bf16>& p, cudaStream_t stream) {
 
 bool recurrent_unit_served_cuda(const RecurrentUnitForward<Bf16>& p) {
   const std::int64_t d = p.channels / p.blocks;
-  return architecture() >= 80 && (d == 64 || d == 128) && vector_fits(p.x, p.stride, 8) && vector_fits(p.y, p.stride, 8);
+  return architecture() >= 80 && (d == 64 || d == 128) && vector_fits(p.x, p.stride, 8) &&
+         vector_fits(p.y, p.stride, 8);
 }
 
 bool recurrent_unit_pays_cuda(const RecurrentUnitForward<Bf16>& p) {

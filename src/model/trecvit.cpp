@@ -9,8 +9,8 @@ using at::Tensor;
 
 namespace {
 
-// Takes features [T, B, head_width] into the sums, frame by frame, so that chunks add in the order of single frames, and
-// puts the mean of all frames so far into `mean`. Only device work: a stream's step can be recorded.
+// Takes features [T, B, head_width] into the sums, frame by frame, so that chunks add in the order of single frames,
+// and puts the mean of all frames so far into `mean`. Only device work: a stream's step can be recorded.
 void running_mean(const Tensor& features, ModelState& state, Tensor mean) {
   for (std::int64_t t = 0; t < features.size(0); ++t) state.head_sum.add_(features[t]);
   at::div_out(mean, state.head_sum, state.frames.unsqueeze(1));
@@ -51,7 +51,7 @@ TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::
   ensure(video.size(2) == config_.image_height && video.size(3) == config_.image_width, "frames of ", video.size(2),
          "x", video.size(3), " for a model of ", config_.image_height, "x", config_.image_width);
   const Tensor patches = ops::to_patches(video, config_.patch, dtype_);
-  const Tensor encoded = encode(tokenizer_.with_cls(tokenizer_.embed(patches)), state, trace);
+  const Tensor encoded = encode(tokenizer_(patches), state, trace);
   Output output;
   if (config_.classes == 0) return output;
   const Tensor pre_logits = pre_logits_(encoded.select(2, 0));

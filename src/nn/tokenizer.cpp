@@ -3,8 +3,26 @@
 #include <cmath>
 
 #include "nn/linear.h"
+#include "ops/matmul.h"
+#include "ops/time_major.h"
 
 namespace trecvit::nn {
+
+Tensor Tokenizer::operator()(const Tensor& patches) const {
+  if (!ops::gradient_wanted(kernel->value)) {
+    // Where they stay, in one pass.
+    const std::int64_t t = patches.size(0), b = patches.size(1), n = patches.size(2), width = bias->shape.front();
+    const auto dtype = patches.scalar_type();
+    const Tensor tokens = at::empty({t, b, n + 1, width}, patches.options());
+    const Tensor addend = position->in(dtype).view({n, width}) + bias->in(dtype);
+    if (ops::affine_behind_first_gpu(patches.view({t * b, n, -1}), kernel->in(dtype).view({-1, width}), addend,
+                                     tokens.view({t * b, n + 1, width}))) {
+      tokens.select(2, 0).copy_(cls->in(dtype).view({width}));
+      return tokens;
+    }
+  }
+  return with_cls(embed(patches));
+}
 
 Tensor Tokenizer::embed(const Tensor& patches) const {
   const auto dtype = patches.scalar_type();

@@ -11,7 +11,11 @@ struct Tokenizer {
   Parameter* position = nullptr;  // [1, N-1, C], patches only
   Parameter* cls = nullptr;       // [1, 1, C]
 
-  // patches [T, B, N-1, P] -> their tokens [T, B, N-1, C] with positions.
+  // patches [T, B, N-1, P] -> all tokens [T, B, N, C], CLS first.
+  Tensor operator()(const Tensor& patches) const;
+
+  // The parts, for those who drop tokens in between: patches [T, B, N-1, P] -> their tokens [T, B, N-1, C] with
+  // positions.
   Tensor embed(const Tensor& patches) const;
   // CLS in front: [T, B, n, C] -> [T, B, n+1, C].
   Tensor with_cls(const Tensor& tokens) const;

@@ -85,6 +85,23 @@ Tensor affine(const Tensor& x, const Tensor& kernel, const Tensor& bias, const T
   return residual.defined() ? product + residual : product;
 }
 
+bool affine_behind_first_gpu(const Tensor& x, const Tensor& kernel, const Tensor& addend, const Tensor& y) {
+#ifdef TRECVIT_TORCH_CUDA
+  if (x.is_cuda()) {
+    return with_gpu_type(x, [&]<class Io>(Io) {
+      const std::int64_t frames = x.size(0), n = x.size(1), in = kernel.size(0), out = kernel.size(1);
+      MatmulParams<Io, Io> p{.batch = frames, .rows = n, .columns = out, .inner = in};
+      p.a = {data<Io>(x), in, n * in}, p.b = matrix<const Io>(kernel), p.c = matrix<const Io>(addend);
+      p.d = {data<Io>(y) + out, out, (n + 1) * out};
+      return multiply(p, x);
+    });
+  }
+#else
+  (void)x, (void)kernel, (void)addend, (void)y;
+#endif
+  return false;
+}
+
 Tensor affine_gelu(const Tensor& x, const Tensor& kernel, const Tensor& bias, Tensor* argument) {
 #ifdef TRECVIT_TORCH_CUDA
   if (gelu_in_product(x)) {

@@ -58,7 +58,8 @@ class UnitProblem {
     p.conv_state_out = device.out(r.conv_state.data(), shape_.rows * 3 * r_);
     p.h_last = device.out(r.h_last.data(), shape_.rows * r_);
     if (before) {
-      succeed(cudaMemcpy(p.conv_state_out, before->conv_state.data(), shape_.rows * 3 * r_ * 2, cudaMemcpyHostToDevice));
+      succeed(
+          cudaMemcpy(p.conv_state_out, before->conv_state.data(), shape_.rows * 3 * r_ * 2, cudaMemcpyHostToDevice));
       succeed(cudaMemcpy(p.h_last, before->h_last.data(), shape_.rows * r_ * 4, cudaMemcpyHostToDevice));
       p.conv_state = p.conv_state_out, p.h0 = p.h_last;
     } else if (shape_.state) {

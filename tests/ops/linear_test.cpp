@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "ops/matmul.h"
 
 namespace trecvit::ops {
 namespace {
@@ -119,6 +120,22 @@ TEST(LinearOps, MatchComposedOperationsAndTheirGradients) {
 TEST(LinearOps, GpuMatchesComposedOperationsAndTheirGradients) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
   for (const Case& c : kOnGpu) expect_all_same(c);
+}
+
+TEST(LinearOps, GpuLeavesTheFirstRowOfEveryFrameAlone) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
+  at::manual_seed(4);
+  const Tensor x = numbers({3, 9, 24}), kernel = numbers({24, 16}), addend = numbers({9, 16});
+  const Tensor expected = at::matmul(x, kernel) + addend;
+  for (const Case& c : kOnGpu) {
+    const auto there = [&](const Tensor& t) { return t.to(c.device, c.dtype); };
+    const Tensor y = there(at::full({3, 10, 16}, 7.0));
+    ASSERT_TRUE(affine_behind_first_gpu(there(x), there(kernel), there(addend), y));
+    const Tensor ours = y.to(at::kCPU, at::kDouble);
+    EXPECT_TRUE(ours.select(1, 0).eq(7).all().item().toBool());
+    EXPECT_LE((ours.narrow(1, 1, 9) - expected).norm().item().toDouble(),
+              c.tolerance * expected.norm().item().toDouble());
+  }
 }
 
 TEST(LinearOps, GiveTheSameWithoutAGraph) {
