@@ -10,12 +10,13 @@ namespace trecvit::kernels {
 // Note [Early starts]
 // A kernel launched by launch_dependent() (launch.h) starts as soon as every block of the kernel before it on the
 // stream has called let_next_start() or ended; where it waits, until that kernel has ended and its writes are visible.
-// It must wait before it reads what an earlier kernel wrote, and before it writes at all, for an earlier kernel may
-// still be reading there. What is left to do before: indices, barriers, shared memory, and reads of what nothing on the
-// stream has written lately, such as the weights of a stream's frames. Every block must wait, one without work too: a
-// kernel that has ended without waiting would let the next one overtake the one before. let_next_start() promises
-// nothing and may come first; it only should not fill multiprocessors with blocks that wait while this kernel has
-// blocks to start. Both do nothing on GPUs, or in code for GPUs, before 9.0.
+//   - It must wait before it reads what the kernel before it wrote, and before it writes at all, for that one may still
+//     be reading there.
+//   - Every block must wait, one without work too: a kernel that ends without having waited would let the next one
+//     overtake the one before.
+//   - let_next_start() comes after wait_for_previous(). So no more than two kernels run at once, and whatever older
+//     kernels wrote may be read without waiting.
+// Both do nothing on GPUs, or in code for GPUs, before 9.0, where launch_dependent() launches plainly.
 __device__ __forceinline__ void wait_for_previous() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
@@ -87,6 +88,12 @@ __device__ __forceinline__ void put(float value, Bf16& to) {
   to.bits = __bfloat16_as_ushort(__float2bfloat16_rn(value));
 }
 
+// Two numbers rounded to bf16, the first in the lower half: one instruction from 8.0 on.
+__device__ __forceinline__ unsigned pack(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return *reinterpret_cast<const unsigned*>(&pair);
+}
+
 // Rounds V channels and stores them.
 template <int V>
 __device__ __forceinline__ void store_line(const float (&from)[V], float* to) {
@@ -102,9 +109,7 @@ __device__ __forceinline__ void store_line(const float (&from)[V], Bf16* to) {
   } else {
     unsigned words[V / 2];
 #pragma unroll
-    for (int k = 0; k < V; k += 2) {
-      asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(words[k / 2]) : "f"(from[k + 1]), "f"(from[k]));
-    }
+    for (int k = 0; k < V; k += 2) words[k / 2] = pack(from[k], from[k + 1]);
     store_words(to, words);
   }
 }

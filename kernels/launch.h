@@ -28,6 +28,15 @@ void allow_shared_memory(void (*kernel)(Arguments...), int bytes) {
   }
 }
 
+// What a block of the current device may have at most when it asks, bytes.
+inline int largest_shared_memory() {
+  int device = 0, bytes = 0;
+  cudaError_t status = cudaGetDevice(&device);
+  if (status == cudaSuccess) status = cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (status != cudaSuccess) throw Error("no CUDA device to launch on: ", cudaGetErrorString(status));
+  return bytes;
+}
+
 // Whether a kernel runs here as code that can start early and wait: also a new GPU does not, with code for an old one.
 template <class... Parameters>
 bool starts_early(void (*kernel)(Parameters...)) {

@@ -1,13 +1,14 @@
-// Tensor cores by warps: m16n8k16 products of bf16 with fp32 sums, fed from shared memory by ldmatrix, which cp.async
-// fills. Layouts of fragments: PTX ISA, section "Matrix fragments for mma.m16n8k16". In a 16x8 accumulator, lane l has
-// columns 2 (l % 4) and the next of rows l / 4 (elements 0, 1) and l / 4 + 8 (elements 2, 3); the four lanes that share
-// rows are called a quad.
+// Tensor cores by warps, from architecture 80 on: m16n8k16 products of bf16 with fp32 sums, fed from shared memory by
+// ldmatrix. Layouts of fragments: PTX ISA, section "Matrix fragments for mma.m16n8k16". In a 16x8 accumulator, lane l
+// has columns 2 (l % 4) and the next of rows l / 4 (elements 0, 1) and l / 4 + 8 (elements 2, 3); the four lanes that
+// share rows are called a quad.
 #pragma once
 
 #include <cuda_bf16.h>
 
 #include <cstdint>
 
+#include "kernels/copy_async.cuh"
 #include "kernels/device.cuh"
 
 namespace trecvit::kernels {
@@ -22,21 +23,6 @@ __device__ __forceinline__ int warp_index() { return __shfl_sync(~0u, threadIdx.
 struct Fragment {
   std::uint32_t v[4];
 };
-
-__device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
-}
-
-// Starts to copy 16 bytes; zeros instead, and nothing read, when they are not `present`.
-__device__ __forceinline__ void copy_async(std::uint32_t to, const void* from, bool present) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(present ? 16 : 0) : "memory");
-}
-__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-// Until all but the last kLater groups of this thread's copies are there.
-template <int kLater>
-__device__ __forceinline__ void wait_for_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kLater) : "memory");
-}
 
 __device__ __forceinline__ Fragment load_matrices(std::uint32_t from) {
   Fragment f;
@@ -55,15 +41,19 @@ __device__ __forceinline__ Fragment load_transposed(std::uint32_t from) {
   return f;
 }
 
-// sums += a b, 16x16 by 16x8; the first time sums = a b.
+// sums += a b, 16x16 by 16x8; the first time sums = a b. Never launched on GPUs before 8.0; for those it only compiles.
 __device__ __forceinline__ void multiply(float (&sums)[4], const Fragment& a, std::uint32_t b0, std::uint32_t b1,
                                          bool first = false) {
+#if __CUDA_ARCH__ >= 800
   const float before[4] = {first ? 0 : sums[0], first ? 0 : sums[1], first ? 0 : sums[2], first ? 0 : sums[3]};
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%10, %11, %12, %13};"
       : "=f"(sums[0]), "=f"(sums[1]), "=f"(sums[2]), "=f"(sums[3])
       : "r"(a.v[0]), "r"(a.v[1]), "r"(a.v[2]), "r"(a.v[3]), "r"(b0), "r"(b1), "f"(before[0]), "f"(before[1]),
         "f"(before[2]), "f"(before[3]));
+#else
+  __trap();
+#endif
 }
 // The same for 16 columns.
 __device__ __forceinline__ void multiply(float (*sums)[4], const Fragment& a, const Fragment& b, bool first = false) {
@@ -71,11 +61,6 @@ __device__ __forceinline__ void multiply(float (*sums)[4], const Fragment& a, co
   multiply(sums[1], a, b.v[2], b.v[3], first);
 }
 
-// Two numbers rounded to bf16, the first in the lower half.
-__device__ __forceinline__ std::uint32_t pack(float low, float high) {
-  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-  return *reinterpret_cast<const std::uint32_t*>(&pair);
-}
 __device__ __forceinline__ float low_half(std::uint32_t pair) { return __uint_as_float(pair << 16); }
 __device__ __forceinline__ float high_half(std::uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
 

@@ -56,7 +56,7 @@ __device__ __forceinline__ void copy_gate(const Bf16* from, std::uint32_t to) {
   constexpr int kChunks = D / 8;
 #pragma unroll 4
   for (int at = threadIdx.x; at < D * kChunks; at += kThreads<D>) {
-    copy_async(to + swizzled<D>(at / kChunks, at % kChunks), from + at * 8, true);
+    copy_async<16>(to + swizzled<D>(at / kChunks, at % kChunks), from + at * 8, true);
   }
 }
 

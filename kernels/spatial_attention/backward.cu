@@ -12,6 +12,7 @@
 #include "kernels/launch.h"
 #include "kernels/spatial_attention/device.cuh"
 #include "kernels/spatial_attention/spatial_attention_cuda.h"
+#include "kernels/spatial_attention/widths.h"
 
 namespace trecvit::kernels {
 namespace {
@@ -21,8 +22,9 @@ struct RowStatistics {
   float lse, delta;
 };
 
-constexpr int shared_bytes(int tiles, int head_width) {
-  return tiles * kTileRows * (4 * head_width * 2 + static_cast<int>(sizeof(RowStatistics)));
+template <int D>
+constexpr int shared_bytes(int tiles) {
+  return tiles * (4 * Tile<D>::kBytes + kTileRows * static_cast<int>(sizeof(RowStatistics)));
 }
 
 // Tiles of q and dout, and of k and v, alternate: a pair is two operands at a fixed distance.
@@ -43,38 +45,43 @@ struct Work {
   int tokens, tiles;
 };
 
-// The chunks of a tile of forward's result that fit those of dout that copy_tile() gives to this lane, and the lse.
+// A lane's share of a tile of forward's result, and the lse: kLanes lanes to a row, as many as its chunks divide by.
 template <int D>
 struct Results {
-  static constexpr int kAtOnce = kWarpLanes / Tile<D>::kChunks, kCount = kTileRows / kAtOnce;
-  Pack<Bf16, 8> out[kCount];
-  float lse[kCount];
+  static constexpr int kChunks = Tile<D>::kChunks, kLanes = kChunks & -kChunks, kEach = kChunks / kLanes;
+  static constexpr int kAtOnce = kWarpLanes / kLanes, kPasses = kTileRows / kAtOnce;
+  Pack<Bf16, 8> out[kPasses][kEach];
+  float lse[kPasses];
 
-  static __device__ __forceinline__ int row(int pass) { return pass * kAtOnce + lane_index() / Tile<D>::kChunks; }
-  static __device__ __forceinline__ int chunk() { return lane_index() % Tile<D>::kChunks; }
+  static __device__ __forceinline__ int row(int pass) { return pass * kAtOnce + lane_index() / kLanes; }
+  static __device__ __forceinline__ int chunk(int i) { return i * kLanes + lane_index() % kLanes; }
 
   __device__ __forceinline__ void load(const Bf16* all_out, const float* all_lse, int stride, int first, int tokens) {
 #pragma unroll
-    for (int pass = 0; pass < kCount; ++pass) {
+    for (int pass = 0; pass < kPasses; ++pass) {
       const int query = min(first + row(pass), tokens - 1);
-      out[pass] = load_pack<8>(all_out + query * stride + chunk() * 8);
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) out[pass][i] = load_pack<8>(all_out + query * stride + chunk(i) * 8);
       lse[pass] = all_lse[query];
     }
   }
 
-  // Once this lane's copies of dout are there. Padded queries get an infinite lse, so that their weights are 0.
+  // Once the warp's copies of dout are there. Padded queries get an infinite lse, so that their weights are 0.
   __device__ __forceinline__ void find_statistics(const unsigned char* dout, int first, int tokens,
                                                   RowStatistics* statistics) const {
 #pragma unroll
-    for (int pass = 0; pass < kCount; ++pass) {
-      const auto d = load_pack<8>(reinterpret_cast<const Bf16*>(dout + Tile<D>::offset(row(pass), chunk())));
+    for (int pass = 0; pass < kPasses; ++pass) {
       float delta = 0;
 #pragma unroll
-      for (int e = 0; e < 8; ++e) delta += widen(out[pass].v[e]) * widen(d.v[e]);
+      for (int i = 0; i < kEach; ++i) {
+        const auto d = load_pack<8>(reinterpret_cast<const Bf16*>(dout + Tile<D>::offset(row(pass), chunk(i))));
 #pragma unroll
-      for (int lane = 1; lane < Tile<D>::kChunks; lane *= 2) delta += __shfl_xor_sync(~0u, delta, lane);
+        for (int e = 0; e < 8; ++e) delta += widen(out[pass][i].v[e]) * widen(d.v[e]);
+      }
+#pragma unroll
+      for (int lane = 1; lane < kLanes; lane *= 2) delta += __shfl_xor_sync(~0u, delta, lane);
       const int query = first + row(pass);
-      if (chunk() == 0) statistics[query] = {query < tokens ? lse[pass] * kLog2E : INFINITY, delta};
+      if (lane_index() % kLanes == 0) statistics[query] = {query < tokens ? lse[pass] * kLog2E : INFINITY, delta};
     }
   }
 };
@@ -90,7 +97,7 @@ struct Operands {
       const Pair<D> own = pairs.at(min(tile + o, tiles - 1));
 #pragma unroll
       for (int k = 0; k < D / 16; ++k) {
-        const std::uint32_t column = at_columns(lane_address<D>(own.first), k);
+        const std::uint32_t column = at_columns<D>(lane_address<D>(own.first), k);
         first[o][k] = load_matrices(column), second[o][k] = load_matrices(column + Tile<D>::kBytes);
       }
     }
@@ -103,7 +110,7 @@ __device__ __forceinline__ void find_products(const Operands<D, kOwn>& own, cons
                                               float (&s)[kOwn][2][4], float (&dp)[kOwn][2][4]) {
 #pragma unroll
   for (int k = 0; k < D / 16; ++k) {
-    const std::uint32_t column = at_columns(lane_address_b<D>(other.first), k);
+    const std::uint32_t column = at_columns<D>(lane_address_b<D>(other.first), k);
     const Fragment first = load_matrices(column), second = load_matrices(column + Tile<D>::kBytes);
 #pragma unroll
     for (int o = 0; o < kOwn; ++o) {
@@ -144,7 +151,7 @@ __device__ __forceinline__ void key_sweep(const Work<D>& work, int first, Bf16* 
     for (int o = 0; o < kOwn; ++o) weights[o] = pack_a(s[o]), dlogits[o] = pack_a(dp[o]);
 #pragma unroll
     for (int k = 0; k < D / 16; ++k) {
-      const std::uint32_t column = at_columns(lane_address<D>(queries.first), k);
+      const std::uint32_t column = at_columns<D>(lane_address<D>(queries.first), k);
       const Fragment q = load_transposed(column), dout = load_transposed(column + Tile<D>::kBytes);
 #pragma unroll
       for (int o = 0; o < kOwn; ++o) {
@@ -192,7 +199,7 @@ __device__ __forceinline__ void query_sweep(const Work<D>& work, int first, Bf16
     }
 #pragma unroll
     for (int k = 0; k < D / 16; ++k) {
-      const Fragment b = load_transposed(at_columns(lane_address<D>(keys.first), k));
+      const Fragment b = load_transposed(at_columns<D>(lane_address<D>(keys.first), k));
 #pragma unroll
       for (int o = 0; o < kOwn; ++o) multiply(dq_sums[o] + 2 * k, dlogits[o], b);
     }
@@ -207,7 +214,7 @@ __device__ __forceinline__ void query_sweep(const Work<D>& work, int first, Bf16
 // A warp owns kOwn tiles at a time; it copies and prepares up to kShare tiles.
 template <int D, int kOwn, int kWarps, int kBlocks, int kShare>
 __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void backward(const SpatialAttentionBackward<Bf16> p) {
-  extern __shared__ __align__(128) unsigned char shared[];
+  extern __shared__ __align__(256) unsigned char shared[];
   const int tokens = static_cast<int>(p.tokens), tiles = (tokens + kTileRows - 1) / kTileRows;
   // Shares differ between warps, and so do schedulers' loads unless blocks deal the shares differently.
   const int warps = blockDim.x / kWarpLanes, warp = (warp_index() + blockIdx.x / 4) % warps;
@@ -235,6 +242,7 @@ __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void backward(const Sp
   }
   commit_copies();
   wait_for_copies</*kLater=*/0>();
+  __syncwarp();
 #pragma unroll
   for (int i = 0; i < kShare; ++i) {
     const int tile = warp + i * warps;
@@ -260,17 +268,19 @@ void launch(const SpatialAttentionBackward<Bf16>& p, cudaStream_t stream) {
   const int turns = (parts + kWarps - 1) / kWarps, warps = (parts + turns - 1) / turns;
   ensure(warps * kShare >= tiles, "spatial_attention backward: ", tiles, " tiles for ", warps, " warps");
   const auto kernel = backward<D, kOwn, kWarps, kBlocks, kShare>;
-  allow_shared_memory(kernel, shared_bytes(tiles, D));
-  kernel<<<static_cast<unsigned>(p.frames * p.heads), warps * kWarpLanes, shared_bytes(tiles, D), stream>>>(p);
+  allow_shared_memory(kernel, shared_bytes<D>(tiles));
+  kernel<<<static_cast<unsigned>(p.frames * p.heads), warps * kWarpLanes, shared_bytes<D>(tiles), stream>>>(p);
   check_launch("spatial_attention backward");
 }
 
 // Owning two tiles halves the reads of shared memory and takes all of a thread's 255 registers: two blocks of four
-// warps to a multiprocessor. Owning one takes 168, for twelve warps. With 13 tiles (N = 193 to 208) that would be one
-// block of seven, where shared memory has room for two.
+// warps to a multiprocessor. Owning one takes 168 for D = 64, for twelve warps. With 13 tiles (N = 193 to 208) that
+// would be one block of seven, where shared memory has room for two. Wider heads take more of both.
 template <int D>
 void launch(const SpatialAttentionBackward<Bf16>& p, cudaStream_t stream) {
-  if (ceil_div(p.tokens, kTileRows) == 13) {
+  if constexpr (D > 64) {
+    launch<D, /*kOwn=*/1, /*kWarps=*/8, /*kBlocks=*/1, /*kShare=*/3>(p, stream);
+  } else if (ceil_div(p.tokens, kTileRows) == 13) {
     launch<D, /*kOwn=*/2, /*kWarps=*/4, /*kBlocks=*/2, /*kShare=*/4>(p, stream);
   } else {
     launch<D, /*kOwn=*/1, /*kWarps=*/9, /*kBlocks=*/1, /*kShare=*/2>(p, stream);
@@ -279,21 +289,17 @@ void launch(const SpatialAttentionBackward<Bf16>& p, cudaStream_t stream) {
 
 }  // namespace
 
-bool spatial_attention_served_cuda(std::int64_t tokens, std::int64_t head_width) {
-  if (tokens < 1 || tokens > 272 || (head_width != 32 && head_width != 64)) return false;
-  int device = 0, major = 0, shared = 0;
-  const bool known = cudaGetDevice(&device) == cudaSuccess &&
-                     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-                     cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) == cudaSuccess;
-  // Backward needs more than forward at every size above 48 KB.
-  const int tiles = static_cast<int>(ceil_div(tokens, kTileRows));
-  return known && major >= 8 && shared_bytes(tiles, static_cast<int>(head_width)) <= shared;
+bool spatial_attention_backward_served_cuda(std::int64_t tokens, std::int64_t head_width) {
+  if (tokens < 1 || tokens > kMostTokens) return false;
+  int bytes = 0;
+  const auto need = [&]<int D>(Width<D>) { bytes = shared_bytes<D>(static_cast<int>(ceil_div(tokens, kTileRows))); };
+  return with_width(head_width, need) && architecture() >= 80 && bytes <= largest_shared_memory();
 }
 
 void spatial_attention_backward_cuda(const SpatialAttentionBackward<Bf16>& p, cudaStream_t stream) {
-  ensure(spatial_attention_served_cuda(p.tokens, p.head_width), "spatial_attention: N ", p.tokens, ", D ",
-         p.head_width);
-  p.head_width == 64 ? launch<64>(p, stream) : launch<32>(p, stream);
+  ensure(spatial_attention_backward_served_cuda(p.tokens, p.head_width), "spatial_attention backward: N ", p.tokens,
+         ", D ", p.head_width);
+  with_width(p.head_width, [&]<int D>(Width<D>) { launch<D>(p, stream); });
 }
 
 }  // namespace trecvit::kernels

@@ -5,6 +5,7 @@
 #include "kernels/launch.h"
 #include "kernels/spatial_attention/device.cuh"
 #include "kernels/spatial_attention/spatial_attention_cuda.h"
+#include "kernels/spatial_attention/widths.h"
 
 namespace trecvit::kernels {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 // Keys fill at most kGroups groups of 8 and more than kFull.
 template <int D, int kGroups, int kFull, int kWarps, int kBlocks>
 __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const SpatialAttentionForward<Bf16> p) {
-  extern __shared__ __align__(128) unsigned char shared[];
+  extern __shared__ __align__(256) unsigned char shared[];
   constexpr int kTiles = (kGroups + 1) / 2, kBytes = Tile<D>::kBytes;
   const int tokens = static_cast<int>(p.tokens), warps = blockDim.x / kWarpLanes, warp = warp_index();
   const std::uint32_t keys = shared_address(shared), values = keys + kTiles * kBytes;
@@ -40,8 +41,8 @@ __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const Spa
     float s[2 * kTiles][4] = {};
 #pragma unroll
     for (int k = 0; k < D / 16; ++k) {
-      const Fragment a = load_matrices(at_columns(lane_address<D>(queries), k));
-      const std::uint32_t column = at_columns(lane_address_b<D>(keys), k);
+      const Fragment a = load_matrices(at_columns<D>(lane_address<D>(queries), k));
+      const std::uint32_t column = at_columns<D>(lane_address_b<D>(keys), k);
 #pragma unroll
       for (int t = 0; t < kTiles; ++t) {
         const Fragment b = load_matrices(column + t * kBytes);
@@ -91,7 +92,7 @@ __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const Spa
       const Fragment a = pack_a(s + 2 * t);
 #pragma unroll
       for (int k = 0; k < D / 16; ++k) {
-        const Fragment b = load_transposed(at_columns(lane_address<D>(values), k) + t * kBytes);
+        const Fragment b = load_transposed(at_columns<D>(lane_address<D>(values), k) + t * kBytes);
         multiply(sums + 2 * k, a, b, /*first=*/t == 0);
       }
     }
@@ -113,41 +114,77 @@ __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const Spa
   } while (row < tokens);
 }
 
+// How a kernel for these sizes is launched.
+template <int D, int kGroups>
+struct Plan {
+  // Blocks to a multiprocessor: as many as have registers for S (4 to a group and lane) and 64 more, or for P v and 32
+  // more. The widest heads leave room for one in shared memory, which then has more warps.
+  static constexpr int kWarps = D > 96 ? 8 : 4, kThreads = kWarps * kWarpLanes;
+  static constexpr int kBlocks = 65536 / ((4 * kGroups + std::max(64, D / 2 + 32)) * kThreads);
+  static constexpr int kShared = ((kGroups + 1) / 2 * 2 + kWarps) * Tile<D>::kBytes;
+};
+
 template <int D, int kGroups, int kFull>
 void launch(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
-  // Blocks to a multiprocessor: as many as have registers for S (4 to a group and lane) and 64 more.
-  constexpr int kWarps = 4, kThreads = kWarps * kWarpLanes, kBlocks = 65536 / ((4 * kGroups + 64) * kThreads);
-  constexpr int kShared = ((kGroups + 1) / 2 * 2 + kWarps) * Tile<D>::kBytes;
-  const auto kernel = forward<D, kGroups, kFull, kWarps, kBlocks>;
-  allow_shared_memory(kernel, kShared);
+  using P = Plan<D, kGroups>;
+  const auto kernel = forward<D, kGroups, kFull, P::kWarps, P::kBlocks>;
+  allow_shared_memory(kernel, P::kShared);
   // Where there are few frames, several blocks share the queries of one.
-  const std::int64_t tiles = ceil_div(p.tokens, kTileRows), warps = std::min<std::int64_t>(kWarps, tiles);
-  const std::int64_t items = p.frames * p.heads, room = kBlocks * multiprocessors() / items;
+  const std::int64_t tiles = ceil_div(p.tokens, kTileRows), warps = std::min<std::int64_t>(P::kWarps, tiles);
+  const std::int64_t items = p.frames * p.heads, room = P::kBlocks * multiprocessors() / items;
   const std::int64_t shares = std::clamp<std::int64_t>(room, 1, ceil_div(tiles, warps));
   const dim3 grid(static_cast<unsigned>(items), static_cast<unsigned>(shares));
-  launch_dependent("spatial_attention forward", kernel, grid, static_cast<unsigned>(warps * kWarpLanes), kShared,
+  launch_dependent("spatial_attention forward", kernel, grid, static_cast<unsigned>(warps * kWarpLanes), P::kShared,
                    stream, p);
 }
 
-template <int D>
-void launch(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
-  const std::int64_t groups = ceil_div(p.tokens, 8);
-  if (groups <= 4) return launch<D, 4, 0>(p, stream);
-  if (groups <= 9) return launch<D, 9, 4>(p, stream);
-  if (groups <= 13) return launch<D, 13, 9>(p, stream);
-  if (groups <= 17) return launch<D, 17, 13>(p, stream);
-  if (groups <= 21) return launch<D, 21, 17>(p, stream);
-  if (groups <= 25) return launch<D, 25, 21>(p, stream);
-  if (groups <= 29) return launch<D, 29, 25>(p, stream);
-  launch<D, 34, 29>(p, stream);
+template <int kGroups, int kFull>
+struct Groups {};
+
+// f(Groups{}) of the kernel for so many groups of keys. Widths that are less common have fewer.
+template <int D, class F>
+void with_groups(std::int64_t groups, const F& f) {
+  if constexpr (D <= 64) {
+    if (groups <= 4) return f(Groups<4, 0>{});
+    if (groups <= 9) return f(Groups<9, 4>{});
+    if (groups <= 13) return f(Groups<13, 9>{});
+    if (groups <= 17) return f(Groups<17, 13>{});
+    if (groups <= 21) return f(Groups<21, 17>{});
+    if (groups <= 25) return f(Groups<25, 21>{});
+    if (groups <= 29) return f(Groups<29, 25>{});
+    f(Groups<34, 29>{});
+  } else {
+    if (groups <= 9) return f(Groups<9, 0>{});
+    if (groups <= 17) return f(Groups<17, 9>{});
+    if (groups <= 25) return f(Groups<25, 17>{});
+    f(Groups<34, 25>{});
+  }
+}
+
+// f(Width{}, Groups{}). False: no kernel has this size.
+template <class F>
+bool with_size(std::int64_t tokens, std::int64_t head_width, const F& f) {
+  return tokens >= 1 && tokens <= kMostTokens && with_width(head_width, [&]<int D>(Width<D> width) {
+           with_groups<D>(ceil_div(tokens, 8), [&](auto groups) { f(width, groups); });
+         });
 }
 
 }  // namespace
 
+bool spatial_attention_forward_served_cuda(std::int64_t tokens, std::int64_t head_width) {
+  int bytes = 0;
+  const auto need = [&]<int D, int kGroups, int kFull>(Width<D>, Groups<kGroups, kFull>) {
+    bytes = Plan<D, kGroups>::kShared;
+  };
+  return with_size(tokens, head_width, need) && architecture() >= 80 && bytes <= largest_shared_memory();
+}
+
 void spatial_attention_forward_cuda(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
-  ensure(spatial_attention_served_cuda(p.tokens, p.head_width), "spatial_attention: N ", p.tokens, ", D ",
-         p.head_width);
-  p.head_width == 64 ? launch<64>(p, stream) : launch<32>(p, stream);
+  ensure(spatial_attention_forward_served_cuda(p.tokens, p.head_width), "spatial_attention forward: N ", p.tokens,
+         ", D ", p.head_width);
+  with_size(p.tokens, p.head_width, [&]<int D, int kGroups, int kFull>(Width<D>, Groups<kGroups, kFull>) {
+    launch<D, kGroups, kFull>(p, stream);
+  });
 }
 
 }  // namespace trecvit::kernels

@@ -5,6 +5,7 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include "kernels/architecture.h"
 #include "kernels/column_sums/column_sums_cuda.h"
 #include "kernels/matmul/matmul_cuda.h"
 #endif
@@ -24,9 +25,11 @@ kernels::Matrix<T> matrix(const Tensor& tensor) {
   return {data<std::remove_const_t<T>>(tensor), tensor.size(1)};
 }
 
+// False: the library has no such product, or the GPU none of bf16.
 template <class In, class Out>
 bool multiply(const MatmulParams<In, Out>& p, const Tensor& beside) {
   const c10::cuda::CUDAGuard guard(beside.device());
+  if (sizeof(In) == 2 && kernels::architecture() < 80) return false;
   const Tensor workspace =
       at::empty({static_cast<std::int64_t>(kernels::kMatmulWorkspace)}, beside.options().dtype(at::kByte));
   return kernels::matmul_cuda(p, workspace.data_ptr(), c10::cuda::getCurrentCUDAStream());

@@ -13,7 +13,24 @@ namespace {
 
 using at::Tensor;
 
+// Keeps LibTorch from choosing cuDNN where that is wrong, for as long as this lives.
+class CudnnGuard {
+ public:
+  explicit CudnnGuard(const Tensor& qkv) : allowed_(at::globalContext().userEnabledCuDNNSDP()) {
+    if (allowed_ && qkv.is_cuda() && !cudnn_attention_is_right(at::Context::versionCuDNN(), qkv.size(1))) {
+      at::globalContext().setSDPUseCuDNN(false);
+    }
+  }
+  ~CudnnGuard() { at::globalContext().setSDPUseCuDNN(allowed_); }
+  CudnnGuard(const CudnnGuard&) = delete;
+  CudnnGuard& operator=(const CudnnGuard&) = delete;
+
+ private:
+  bool allowed_;
+};
+
 Tensor composed(const Tensor& qkv) {
+  const CudnnGuard guard(qkv);
   const Tensor parts = qkv.permute({2, 0, 3, 1, 4});  // [3, frames, H, N, D]
   return at::scaled_dot_product_attention(parts[0], parts[1], parts[2]).transpose(1, 2).flatten(2);
 }
@@ -70,11 +87,16 @@ class SpatialAttention : public torch::autograd::Function<SpatialAttention> {
 bool served(const Tensor& qkv) {
   if (!qkv.is_cuda() || qkv.scalar_type() != at::kBFloat16 || qkv.numel() == 0) return false;
   const c10::cuda::CUDAGuard guard(qkv.device());
-  return kernels::spatial_attention_served_cuda(qkv.size(1), qkv.size(4));
+  return kernels::spatial_attention_forward_served_cuda(qkv.size(1), qkv.size(4)) &&
+         (!gradient_wanted(qkv) || kernels::spatial_attention_backward_served_cuda(qkv.size(1), qkv.size(4)));
 }
 #endif
 
 }  // namespace
+
+bool cudnn_attention_is_right(std::int64_t version, std::int64_t tokens) {
+  return version >= 91501 || tokens % 128 == 0;
+}
 
 Tensor spatial_attention(const Tensor& qkv) {
   if (!qkv.defined() || qkv.dim() != 5 || qkv.size(2) != 3) {

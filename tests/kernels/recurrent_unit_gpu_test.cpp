@@ -5,6 +5,7 @@
 
 #include "fixtures.h"
 #include "gpu_buffer.h"
+#include "kernels/architecture.h"
 #include "kernels/recurrent_unit/recurrent_unit_cuda.h"
 #include "kernels/recurrent_unit/reference.h"
 
@@ -112,6 +113,7 @@ class GpuRecurrentUnit : public testing::TestWithParam<UnitCase> {
  protected:
   void SetUp() override {
     if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
+    if (architecture() < 80) GTEST_SKIP() << "the GPU has no products of bf16";
   }
 };
 

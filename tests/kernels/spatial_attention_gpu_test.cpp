@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "gpu_buffer.h"
+#include "kernels/architecture.h"
 #include "kernels/spatial_attention/spatial_attention_cuda.h"
 #include "spatial_attention_problem.h"
 
@@ -43,7 +44,10 @@ void expect_matches(const SpatialAttentionProblem<Bf16>& problem) {
   const SpatialAttentionShape& s = problem.shape;
   SCOPED_TRACE(testing::Message() << s.frames << " frames of " << s.tokens << " tokens, " << s.heads << " heads of "
                                   << s.head_width);
-  if (!spatial_attention_served_cuda(s.tokens, s.head_width)) return;  // a device with less shared memory
+  if (!spatial_attention_forward_served_cuda(s.tokens, s.head_width) ||
+      !spatial_attention_backward_served_cuda(s.tokens, s.head_width)) {
+    return;  // a device with less shared memory, or an older one
+  }
   const Results first = run(problem), second = run(problem);
   EXPECT_LE(worst_error(first.out, problem.out), 1e-2) << "out";
   EXPECT_LE(worst_error(first.lse, problem.lse), 1e-5) << "lse";
@@ -52,24 +56,27 @@ void expect_matches(const SpatialAttentionProblem<Bf16>& problem) {
               same_bits(first.dqkv, second.dqkv));
 }
 
+constexpr std::int64_t kWidths[] = {32, 64, 80, 96, 128};
+
 // Sizes on both sides of every number of tiles and groups that a kernel is made for; few frames share their queries
 // between blocks.
 TEST(GpuSpatialAttention, MatchesTheReferenceOnSmallFrames) {
   if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
   for (std::int64_t tokens : {1, 2, 15, 16, 17, 32, 33, 65, 72, 73}) {
-    expect_matches(SpatialAttentionProblem<Bf16>({3, tokens, 1, 64}));
-    expect_matches(SpatialAttentionProblem<Bf16>({2, tokens, 3, 32}));
+    for (std::int64_t width : kWidths) expect_matches(SpatialAttentionProblem<Bf16>({2, tokens, 3, width}));
   }
 }
 
 TEST(GpuSpatialAttention, MatchesTheReferenceOnLargeFrames) {
   if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
-  for (std::int64_t tokens : {104, 105, 136, 137, 168, 169, 192, 193, 197, 200, 201, 208, 209, 232, 233, 257, 272}) {
-    expect_matches(SpatialAttentionProblem<Bf16>({3, tokens, 1, 64}));
-    expect_matches(SpatialAttentionProblem<Bf16>({2, tokens, 3, 32}));
+  for (std::int64_t tokens :
+       {104, 105, 136, 137, 168, 169, 192, 193, 197, 200, 201, 208, 209, 224, 232, 233, 257, 272}) {
+    for (std::int64_t width : kWidths) expect_matches(SpatialAttentionProblem<Bf16>({2, tokens, 1, width}));
   }
   for (std::int64_t tokens : {17, 197, 272}) expect_matches(SpatialAttentionProblem<Bf16>({2, tokens, 12, 64}));
-  expect_matches(SpatialAttentionProblem<Bf16>({300, 17, 3, 64}));  // more blocks than run at once
+  for (std::int64_t width : kWidths) {  // more blocks than run at once
+    expect_matches(SpatialAttentionProblem<Bf16>({300, 17, 3, width}));
+  }
 }
 
 TEST(GpuSpatialAttention, LargeLogitsDoNotOverflow) {
@@ -81,6 +88,7 @@ TEST(GpuSpatialAttention, LargeLogitsDoNotOverflow) {
 
 TEST(GpuSpatialAttention, LseIsOptional) {
   if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
+  if (architecture() < 80) GTEST_SKIP() << "the GPU has no products of bf16";
   const SpatialAttentionProblem<Bf16> problem({1, 20, 2, 64});
   std::vector<Bf16> out = poisoned<Bf16>(problem.shape.out_size());
   OnDevice device;
@@ -94,11 +102,70 @@ TEST(GpuSpatialAttention, LseIsOptional) {
 
 TEST(GpuSpatialAttention, ServesOnlyItsSizes) {
   if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
-  EXPECT_FALSE(spatial_attention_served_cuda(273, 64));
-  EXPECT_FALSE(spatial_attention_served_cuda(197, 48));
-  EXPECT_FALSE(spatial_attention_served_cuda(0, 64));
+  for (const auto served : {spatial_attention_forward_served_cuda, spatial_attention_backward_served_cuda}) {
+    EXPECT_FALSE(served(273, 64));
+    EXPECT_FALSE(served(197, 48));
+    EXPECT_FALSE(served(0, 64));
+    const ArchitectureLimit turing(75);
+    EXPECT_FALSE(served(197, 64));
+  }
   EXPECT_THROW(spatial_attention_forward_cuda({{.frames = 1, .tokens = 273, .heads = 1, .head_width = 64}}, nullptr),
                InternalError);
+}
+
+// Three frames' results are the q, k and v of one further frame, which is asked for next; then the same again, in the
+// same memory. Returns what comes out of both, when everything has been run `times` times.
+std::vector<Bf16> run_chain(const SpatialAttentionProblem<Bf16>& problem, bool captured, int times) {
+  const SpatialAttentionShape& s = problem.shape;
+  const std::int64_t size = s.out_size() / 3;
+  const std::vector<Bf16> other(problem.qkv.io.rbegin(), problem.qkv.io.rend());
+  std::vector<Bf16> between = poisoned<Bf16>(3 * size), results = poisoned<Bf16>(2 * size);
+  OnDevice device;
+  SpatialAttentionForward<Bf16> first, second;
+  s.point(first), s.point(second);
+  second.frames = 1;
+  const Bf16* const inputs[2] = {device.in(problem.qkv.io.data(), 9 * size), device.in(other.data(), 9 * size)};
+  second.qkv = first.out = device.out(between.data(), 3 * size);
+  Bf16* const outputs = device.out(results.data(), 2 * size);
+  cudaStream_t stream;
+  succeed(cudaStreamCreate(&stream));
+  const auto enqueue = [&] {
+    for (int i = 0; i < 2; ++i) {
+      first.qkv = inputs[i], second.out = outputs + i * size;
+      spatial_attention_forward_cuda(first, stream);
+      spatial_attention_forward_cuda(second, stream);
+    }
+  };
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t ready = nullptr;
+  if (captured) {
+    succeed(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    enqueue();
+    succeed(cudaStreamEndCapture(stream, &graph));
+    succeed(cudaGraphInstantiate(&ready, graph, 0));
+  }
+  for (int n = 0; n < times; ++n) {
+    if (captured) {
+      succeed(cudaGraphLaunch(ready, stream));
+    } else {
+      enqueue();
+    }
+  }
+  device.finish();
+  if (captured) cudaGraphExecDestroy(ready), cudaGraphDestroy(graph);
+  cudaStreamDestroy(stream);
+  return results;
+}
+
+TEST(GpuSpatialAttention, EarlyStartsChangeNothing) {
+  if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
+  if (architecture() < 80) GTEST_SKIP() << "the GPU has no products of bf16";
+  const SpatialAttentionProblem<Bf16> problem({3, 197, 12, 64});
+  const auto plain = [&] {
+    const ArchitectureLimit ampere(80);
+    return run_chain(problem, /*captured=*/false, /*times=*/1);
+  }();
+  for (const bool captured : {false, true}) EXPECT_TRUE(same_bits(run_chain(problem, captured, /*times=*/30), plain));
 }
 
 }  // namespace

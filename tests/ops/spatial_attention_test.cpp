@@ -54,10 +54,19 @@ TEST(SpatialAttentionOp, RefusesOtherShapes) {
   EXPECT_THROW(spatial_attention(at::randn({2, 7, 2, 2, 5})), Error);
 }
 
+TEST(SpatialAttentionOp, KnowsWhichCudnnIsWrong) {
+  EXPECT_FALSE(cudnn_attention_is_right(91500, 197));
+  EXPECT_FALSE(cudnn_attention_is_right(8907, 300));
+  EXPECT_TRUE(cudnn_attention_is_right(91500, 256));
+  EXPECT_TRUE(cudnn_attention_is_right(91501, 197));
+  EXPECT_TRUE(cudnn_attention_is_right(91900, 197));
+}
+
 // 48 and 300 are not the kernel's; the others are.
 TEST(GpuSpatialAttentionOp, MatchesTheCpu) {
   if (torch::cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device";
-  for (const auto& [tokens, head_width] : {std::pair{197, 64}, {17, 32}, {20, 48}, {300, 64}}) {
+  for (const auto& [tokens, head_width] :
+       {std::pair{197, 64}, {17, 32}, {50, 80}, {65, 96}, {197, 128}, {20, 48}, {300, 64}}) {
     SCOPED_TRACE(testing::Message() << tokens << " tokens, heads of " << head_width);
     const Tensor qkv = draw({3, tokens, 3, 4, head_width}, 3).to(at::kBFloat16);
     const Tensor weights = draw({3, tokens, 4 * head_width}, 4).to(at::kBFloat16);
