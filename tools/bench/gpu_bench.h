@@ -70,6 +70,24 @@ inline double median_us(const std::function<void()>& work) {
   return times[5] * 1e3;
 }
 
+// Per launch, in a CUDA graph of 24 that follow one another: without what a lone launch costs the host.
+inline double median_us_in_graph(const std::function<void(cudaStream_t)>& launch) {
+  constexpr int kLaunches = 24;
+  cudaStream_t stream;
+  cudaGraph_t graph;
+  cudaGraphExec_t ready;
+  succeed(cudaStreamCreate(&stream));
+  succeed(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  for (int n = 0; n < kLaunches; ++n) launch(stream);
+  succeed(cudaStreamEndCapture(stream, &graph));
+  succeed(cudaGraphInstantiate(&ready, graph, 0));
+  const double us = median_us([&] { succeed(cudaGraphLaunch(ready, nullptr)); }) / kLaunches;
+  succeed(cudaGraphExecDestroy(ready));
+  succeed(cudaGraphDestroy(graph));
+  succeed(cudaStreamDestroy(stream));
+  return us;
+}
+
 // Bytes read and written per us by a copy of 1 GiB.
 inline double measure_copy(Pool& pool) {
   constexpr std::int64_t kCopied = std::int64_t{1} << 30;
