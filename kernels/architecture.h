@@ -34,15 +34,21 @@ class ArchitectureLimit {
   int before_;
 };
 
-// The compute capability of the current device, 75 for 7.5 and so on, or the limit where that is lower. Error: no
-// device.
-inline int architecture() {
+// The compute capability of the current device, 75 for 7.5 and so on. Error: no device.
+inline int compute_capability() {
   int device = 0, major = 0, minor = 0;
   cudaError_t status = cudaGetDevice(&device);
   if (status == cudaSuccess) status = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
   if (status == cudaSuccess) status = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
   if (status != cudaSuccess) throw Error("no CUDA device: ", cudaGetErrorString(status));
-  return std::min(10 * major + minor, architecture_limit().load());
+  return 10 * major + minor;
 }
+
+// The same, or the limit where that is lower.
+inline int architecture() { return std::min(compute_capability(), architecture_limit().load()); }
+
+// Whether the current device is a Hopper and runs code for 90a, the only code that starts early and has products by
+// warpgroups: this build has such code, and the limit allows it.
+bool runs_hopper_code();
 
 }  // namespace trecvit::kernels

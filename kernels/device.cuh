@@ -16,7 +16,7 @@ namespace trecvit::kernels {
 //     overtake the one before.
 //   - let_next_start() comes after wait_for_previous(). So no more than two kernels run at once, and whatever older
 //     kernels wrote may be read without waiting.
-// Both do nothing on GPUs, or in code for GPUs, before 9.0, where launch_dependent() launches plainly.
+// Both do nothing in code for GPUs before 9.0; launch_dependent() launches that plainly.
 __device__ __forceinline__ void wait_for_previous() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");

@@ -37,16 +37,8 @@ inline int largest_shared_memory() {
   return bytes;
 }
 
-// Whether a kernel runs here as code that can start early and wait: also a new GPU does not, with code for an old one.
-template <class... Parameters>
-bool starts_early(void (*kernel)(Parameters...)) {
-  cudaFuncAttributes attributes{};
-  return architecture() >= 90 && cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess &&
-         attributes.ptxVersion >= 90;
-}
-
 // Launches a kernel, called `name`, that may start while the one before it on the stream still runs ("programmatic
-// dependent launch"), as Note [Early starts] in device.cuh says and where starts_early(); otherwise plainly. May be
+// dependent launch"), as Note [Early starts] in device.cuh says, where runs_hopper_code(); otherwise plainly. May be
 // captured into a graph. Failures: as check_launch().
 template <class... Parameters, class... Arguments>
 void launch_dependent(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, int shared_bytes,
@@ -56,7 +48,7 @@ void launch_dependent(const char* name, void (*kernel)(Parameters...), dim3 grid
   early.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t launch{};
   launch.gridDim = grid, launch.blockDim = block, launch.dynamicSmemBytes = shared_bytes, launch.stream = stream;
-  launch.attrs = &early, launch.numAttrs = starts_early(kernel) ? 1 : 0;
+  launch.attrs = &early, launch.numAttrs = runs_hopper_code() ? 1 : 0;
   cudaLaunchKernelEx(&launch, kernel, arguments...);
   check_launch(name);
 }

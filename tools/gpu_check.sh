@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything that a GPU must show, in one call of under 8 minutes: GPU tests, compute-sanitizer, the PyTorch peer, our own
-# benchmarks; the table of work, peer, goal and result comes last. Exit code 1 when a test or the sanitizer fails.
+# Everything that a GPU must show, in one call of under 8 minutes: GPU tests, as this GPU and as an older one;
+# compute-sanitizer; the PyTorch peer; our own benchmarks; the table of work, peer, goal and result comes last. Exit code 1
+# when a test or the sanitizer fails.
 #
 #   tools/gpu_check.sh [PROGRAMS] [RESULTS]
 #
@@ -55,6 +56,7 @@ if wanted tests; then
   for test in "$bin"/test_*; do
     [ -x "$test" ] && "$test" --gtest_list_tests --gtest_filter='*Gpu*' | grep -q '^  ' || continue
     check "$(basename "$test")" 90 "$test" --gtest_filter='*Gpu*' --gtest_brief=1 || failed=1
+    TRECVIT_ARCHITECTURE=75 check "$(basename "$test")_as_75" 90 "$test" --gtest_filter='*Gpu*' --gtest_brief=1 || failed=1
   done
   for golden in "${TRECVIT_GOLDEN:-}"/*.npz; do
     [ -f "$golden" ] || continue

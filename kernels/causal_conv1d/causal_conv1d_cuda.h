@@ -1,4 +1,4 @@
-// Causal depthwise convolution on CUDA devices of compute capability 8.0 and up: launchers that only enqueue work on
+// Causal depthwise convolution on CUDA devices of compute capability 7.5 and up: launchers that only enqueue work on
 // `stream`. Deterministic.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Norms of rows on CUDA devices of compute capability 8.0 and up: launchers that only enqueue work on `stream`.
+// Norms of rows on CUDA devices of compute capability 7.5 and up: launchers that only enqueue work on `stream`.
 // Deterministic.
 #pragma once
 

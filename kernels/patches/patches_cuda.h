@@ -1,4 +1,4 @@
-// Patches on CUDA devices of compute capability 8.0 and up: only enqueues work on `stream`.
+// Patches on CUDA devices of compute capability 7.5 and up: only enqueues work on `stream`.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -1,4 +1,4 @@
-// RG-LRU on CUDA devices of compute capability 8.0 and up: launchers that only enqueue work on `stream`. Deterministic.
+// RG-LRU on CUDA devices of compute capability 7.5 and up: launchers that only enqueue work on `stream`. Deterministic.
 #pragma once
 
 #include <cuda_runtime.h>

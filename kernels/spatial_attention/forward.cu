@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "kernels/launch.h"
-#include "kernels/spatial_attention/device.cuh"
+#include "kernels/spatial_attention/forward.cuh"
+#include "kernels/spatial_attention/hopper.h"
 #include "kernels/spatial_attention/spatial_attention_cuda.h"
 #include "kernels/spatial_attention/widths.h"
 
@@ -55,23 +56,7 @@ __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const Spa
     if (next < tokens) copy_tile<D>(queries, q, stride, next, tokens);
     commit_copies();
 
-#pragma unroll
-    for (int j = kFull; j < kGroups; ++j) {
-#pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        if (8 * j + 2 * (lane_index() % 4) + e % 2 >= tokens) s[j][e] = -INFINITY;
-      }
-    }
-    // Of the lane's two rows: the largest logit in powers of two, and the sum of exp(logit - largest).
-    float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {};
-#pragma unroll
-    for (int j = 0; j < kGroups; ++j) {
-#pragma unroll
-      for (int e = 0; e < 4; ++e) largest[e / 2] = fmaxf(largest[e / 2], s[j][e]);
-    }
-#pragma unroll
-    for (int half = 0; half < 2; ++half) largest[half] = kLogitScale2<D> * quad_max(largest[half]);
-
+    RowSums rows = find_largest<D, kGroups, kFull>(s, tokens);
     if (first) {
       wait_for_copies</*kLater=*/1>();
       __syncthreads();
@@ -81,33 +66,14 @@ __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const Spa
     float sums[D / 8][4];
 #pragma unroll
     for (int t = 0; t < kTiles; ++t) {
-#pragma unroll
-      for (int j = 2 * t; j < 2 * t + 2 && j < kGroups; ++j) {
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          s[j][e] = exp2_fast(s[j][e] * kLogitScale2<D> - largest[e / 2]);
-          sum[e / 2] += s[j][e];
-        }
-      }
-      const Fragment a = pack_a(s + 2 * t);
+      const Fragment a = exponentials<D, kGroups>(s, t, rows);
 #pragma unroll
       for (int k = 0; k < D / 16; ++k) {
         const Fragment b = load_transposed(at_columns<D>(lane_address<D>(values), k) + t * kBytes);
         multiply(sums + 2 * k, a, b, /*first=*/t == 0);
       }
     }
-#pragma unroll
-    for (int half = 0; half < 2; ++half) sum[half] = quad_sum(sum[half]);
-    store_tile<D>(sums, {reciprocal(sum[0]), reciprocal(sum[1])}, p.out + (frame * tokens + row) * width + head * D,
-                  width, tokens - row);
-    if (p.lse && lane_index() % 4 == 0) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int query = row + lane_index() / 4 + 8 * half;
-        const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * tokens + query;
-        if (query < tokens) p.lse[at] = (largest[half] + __log2f(sum[half])) * (1.0f / kLog2E);
-      }
-    }
+    write_rows<D>(p, frame, head, row, sums, rows);
     wait_for_copies</*kLater=*/0>();
     __syncwarp();
     row = next;
@@ -182,6 +148,7 @@ bool spatial_attention_forward_served_cuda(std::int64_t tokens, std::int64_t hea
 void spatial_attention_forward_cuda(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
   ensure(spatial_attention_forward_served_cuda(p.tokens, p.head_width), "spatial_attention forward: N ", p.tokens,
          ", D ", p.head_width);
+  if (spatial_attention_hopper_served(p.tokens, p.head_width)) return spatial_attention_forward_hopper(p, stream);
   with_size(p.tokens, p.head_width, [&]<int D, int kGroups, int kFull>(Width<D>, Groups<kGroups, kFull>) {
     launch<D, kGroups, kFull>(p, stream);
   });

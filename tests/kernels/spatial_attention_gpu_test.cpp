@@ -5,6 +5,7 @@
 
 #include "gpu_buffer.h"
 #include "kernels/architecture.h"
+#include "kernels/spatial_attention/hopper.h"
 #include "kernels/spatial_attention/spatial_attention_cuda.h"
 #include "spatial_attention_problem.h"
 
@@ -113,6 +114,21 @@ TEST(GpuSpatialAttention, ServesOnlyItsSizes) {
                InternalError);
 }
 
+// A Hopper has products of its own; without them it takes the way of an Ampere.
+TEST(GpuSpatialAttention, BothFormsGiveTheSameBits) {
+  if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
+  if (!spatial_attention_hopper_served(197, 64)) GTEST_SKIP() << "not a Hopper, or a build without its code";
+  for (std::int64_t tokens : {49, 65, 80, 81, 120, 121, 160, 161, 197, 200, 201, 240, 241, 272}) {
+    for (const std::int64_t frames : {1, 70}) {  // a block has one turn, or all of them
+      const SpatialAttentionProblem<Bf16> problem({frames, tokens, 3, 64}, /*spread=*/1.0, /*solved=*/false);
+      const Results hopper = run(problem);
+      const ArchitectureLimit limit(80);
+      const Results ampere = run(problem);
+      EXPECT_TRUE(same_bits(hopper.out, ampere.out)) << frames << " frames of " << tokens << " tokens";
+    }
+  }
+}
+
 // Three frames' results are the q, k and v of one further frame, which is asked for next; then the same again, in the
 // same memory. Returns what comes out of both, when everything has been run `times` times.
 std::vector<Bf16> run_chain(const SpatialAttentionProblem<Bf16>& problem, bool captured, int times) {
@@ -160,7 +176,7 @@ std::vector<Bf16> run_chain(const SpatialAttentionProblem<Bf16>& problem, bool c
 TEST(GpuSpatialAttention, EarlyStartsChangeNothing) {
   if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
   if (architecture() < 80) GTEST_SKIP() << "the GPU has no products of bf16";
-  const SpatialAttentionProblem<Bf16> problem({3, 197, 12, 64});
+  const SpatialAttentionProblem<Bf16> problem({3, 197, 12, 64}, /*spread=*/1.0, /*solved=*/false);
   const auto plain = [&] {
     const ArchitectureLimit ampere(80);
     return run_chain(problem, /*captured=*/false, /*times=*/1);
