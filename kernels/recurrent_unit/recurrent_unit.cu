@@ -15,8 +15,7 @@ namespace {
 
 constexpr int kRows = 16, kOwn = 8;  // rows of a block of threads, channels of a thread
 constexpr int kWarpColumns = 32;     // of the logits of one gate, to a warp
-template <int D>
-inline constexpr int kThreads = kRows* D / kOwn;
+constexpr int threads(int d) { return kRows * d / kOwn; }
 
 template <int D>
 struct Shared {
@@ -55,7 +54,7 @@ template <int D>
 __device__ __forceinline__ void copy_gate(const Bf16* from, std::uint32_t to) {
   constexpr int kChunks = D / 8;
 #pragma unroll 4
-  for (int at = threadIdx.x; at < D * kChunks; at += kThreads<D>) {
+  for (int at = threadIdx.x; at < D * kChunks; at += threads(D)) {
     copy_async<16>(to + swizzled<D>(at / kChunks, at % kChunks), from + at * 8, true);
   }
 }
@@ -219,7 +218,7 @@ class Unit {
 };
 
 template <int D>
-__global__ __launch_bounds__(kThreads<D>, 256 / D) void clip(const RecurrentUnitForward<Bf16> p) {
+__global__ __launch_bounds__(threads(D), 256 / D) void clip(const RecurrentUnitForward<Bf16> p) {
   extern __shared__ __align__(128) unsigned char memory[];
   const Unit<D> unit(p, *reinterpret_cast<Shared<D>*>(memory));
   const auto taps = unit.taps();
@@ -252,7 +251,7 @@ __global__ __launch_bounds__(kThreads<D>, 256 / D) void clip(const RecurrentUnit
 }
 
 template <int D>
-__global__ __launch_bounds__(kThreads<D>, 256 / D) void frame(const RecurrentUnitForward<Bf16> p) {
+__global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnitForward<Bf16> p) {
   extern __shared__ __align__(128) unsigned char memory[];
   const Unit<D> unit(p, *reinterpret_cast<Shared<D>*>(memory));
   const std::int64_t tiles = ceil_div(p.rows, kRows);
@@ -300,7 +299,7 @@ void launch(const RecurrentUnitForward<Bf16>& p, cudaStream_t stream) {
   const std::int64_t tiles = ceil_div(p.rows, kRows), at_once = multiprocessors() * (256 / D) / p.blocks;
   const std::int64_t turns = ceil_div(tiles, std::max<std::int64_t>(at_once, 1));
   const dim3 grid(static_cast<unsigned>(p.blocks), static_cast<unsigned>(ceil_div(tiles, turns)));
-  launch_dependent("recurrent_unit forward", kernel, grid, kThreads<D>, kBytes, stream, p);
+  launch_dependent("recurrent_unit forward", kernel, grid, threads(D), kBytes, stream, p);
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ void ModelState::load(const NamedArrays& arrays) {
 
 at::Tensor ModelState::fresh_rows() const {
   const std::int64_t rows = layers.front().tensors.front().size(0) / streams();
-  return frames.eq(0).unsqueeze(1).expand({streams(), rows}).contiguous().view({-1});
+  return frames.unsqueeze(1).expand({streams(), rows}).eq(0).reshape({-1});
 }
 
 }  // namespace trecvit
