@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "data/datasets/check.h"
+#include "data/datasets/official.h"
 #include "tools/config_options.h"
 #include "tools/output.h"
 #include "tools/verbs.h"
@@ -33,7 +34,7 @@ std::vector<std::string> names_of(const std::vector<std::int64_t>& classes, cons
 
 // Classes that cannot be learnt, for the training split has no video of them.
 std::vector<std::string> unlearnable(const Checked& checked) {
-  if (checked.dataset.split != "train" || checked.report.unlabelled == checked.report.videos) return {};
+  if (checked.dataset.split != "train" || checked.report.classes.unlabelled == checked.report.videos) return {};
   return names_of(checked.report.empty_classes, checked.dataset.labels);
 }
 
@@ -48,15 +49,16 @@ Json to_json(const Checked& checked) {
           {"videos", report.videos},
           {"usable", report.usable},
           {"official", report.official},
+          {"coverage", coverage(checked.dataset, report.usable)},
           {"classes", checked.dataset.labels.size()},
-          {"unlabelled", report.unlabelled},
+          {"unlabelled", report.classes.unlabelled},
           {"smallest_class", report.smallest_class},
           {"largest_class", report.largest_class},
           {"empty_classes", names_of(report.empty_classes, checked.dataset.labels)},
           {"frames", report.frames},
           {"fewest_frames", report.fewest_frames},
           {"most_frames", report.most_frames},
-          {"class_counts", report.class_counts},
+          {"class_counts", report.classes.videos},
           {"problems", problems}};
 }
 
@@ -65,10 +67,13 @@ void print_tables(const std::vector<Checked>& all) {
       {"split", "format", "videos", "usable", "official", "classes", "per class", "unlabelled", "frames"}};
   for (const auto& [dataset, r] : all) {
     rows.push_back({dataset.split, dataset.format, text(r.videos), text(r.usable), r.official ? text(r.official) : "-",
-                    text(dataset.labels.size()), text(r.smallest_class, "..", r.largest_class), text(r.unlabelled),
+                    text(dataset.labels.size()), text(r.smallest_class, "..", r.largest_class), text(r.classes.unlabelled),
                     r.frames ? text(r.frames, " (", r.fewest_frames, "..", r.most_frames, ")") : "-"});
   }
   print(table(rows));
+  for (const auto& [dataset, report] : all) {
+    if (const std::string sentence = coverage(dataset, report.usable); !sentence.empty()) print(sentence + "\n");
+  }
   std::vector<std::vector<std::string>> bad{{"split", "id", "problem", "what is wrong"}};
   for (const auto& [dataset, report] : all) {
     for (const Problem& p : report.problems) bad.push_back({dataset.split, p.id, problem_name(p.kind), p.sentence});

@@ -82,7 +82,7 @@ double balance(const std::vector<std::int64_t>& counts) {
 }
 
 Json to_json(const Measured& m) {
-  const auto& counts = m.stats.class_counts;
+  const auto& counts = m.stats.classes.videos;
   const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
   return {{"split", m.dataset.split},
           {"format", m.dataset.format},
@@ -100,7 +100,7 @@ Json to_json(const Measured& m) {
           {"smallest_class", counts.empty() ? 0 : *least},
           {"largest_class", counts.empty() ? 0 : *most},
           {"balance", balance(counts)},
-          {"unlabelled", m.stats.unlabelled},
+          {"unlabelled", m.stats.classes.unlabelled},
           {"class_counts", counts}};
 }
 
@@ -126,11 +126,11 @@ void print_tables(const Measured& m) {
   row("frames/s", values_of(stats, &VideoFacts::fps), 2, false);
   row("short side", short_sides(stats), 0, false);
   row("bytes", values_of(stats, &VideoFacts::bytes), 0, true);
-  const std::vector<std::int64_t>& counts = stats.class_counts;
+  const std::vector<std::int64_t>& counts = stats.classes.videos;
   std::vector<double> per_class(counts.begin(), counts.end());
   row("videos/class", per_class, 0, true);
   print(table(rows));
-  print(table({{"videos", text(stats.videos, ", ", stats.facts.size(), " readable, ", stats.unlabelled, " unlabelled")},
+  print(table({{"videos", text(stats.videos, ", ", stats.facts.size(), " readable, ", stats.classes.unlabelled, " unlabelled")},
                {"codecs", commonest(ranking(stats, codec_of))},
                {"sizes", commonest(ranking(stats, size_of))},
                {"rates", commonest(ranking(stats, rate_of))},
@@ -145,7 +145,7 @@ void write_pictures(const std::string& folder, const Measured& m) {
   write_histogram(name + "frames.png", "Frames" + of, "frames", values_of(m.stats, &VideoFacts::frames));
   write_histogram(name + "rates.png", "Frame rates" + of, "frames per second", values_of(m.stats, &VideoFacts::fps));
   write_histogram(name + "sizes.png", "Short sides" + of, "pixels", short_sides(m.stats));
-  std::vector<double> counts(m.stats.class_counts.begin(), m.stats.class_counts.end());
+  std::vector<double> counts(m.stats.classes.videos.begin(), m.stats.classes.videos.end());
   std::sort(counts.rbegin(), counts.rend());
   write_bars(name + "classes.png", "Videos per class (" + m.dataset.split + ")", "classes, the largest first", counts);
 }

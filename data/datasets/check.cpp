@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/rng.h"
+#include "data/datasets/official.h"
 #include "data/datasets/parallel.h"
 #include "data/video/decoder.h"
 #include "data/video/frame_folder.h"
@@ -15,21 +16,6 @@ namespace trecvit {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Official number of videos. Something-Something: its paper's site; Kinetics-400, UCF101, HMDB51: their annotation
-// files.
-struct Official {
-  const char* format;
-  std::size_t classes;
-  const char* split;
-  std::int64_t videos;
-};
-constexpr Official kOfficial[] = {
-    {"ssv2", 174, "train", 168913},     {"ssv2", 174, "validation", 24777},     {"ssv2", 174, "test", 27157},
-    {"kinetics", 400, "train", 246535}, {"kinetics", 400, "validation", 19907}, {"kinetics", 400, "test", 38686},
-    {"ucf101", 101, "train", 9537},     {"ucf101", 101, "test", 3783},          {"ucf101", 101, "validation", 3783},
-    {"hmdb51", 51, "train", 3570},      {"hmdb51", 51, "test", 1530},           {"hmdb51", 51, "validation", 1530},
-};
 
 struct Finding {
   bool found = false;
@@ -156,31 +142,24 @@ void sort_problems(CheckReport& report) {
                    [](const Problem& a, const Problem& b) { return a.sample < b.sample; });
 }
 
-void count_classes(const Dataset& dataset, CheckReport& report) {
-  report.class_counts.assign(dataset.labels.size(), 0);
-  std::vector<std::size_t> unlabelled;
-  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
-    const std::int64_t label = dataset.samples[i].label;
-    if (label >= 0 && label < std::ssize(dataset.labels)) {
-      ++report.class_counts[static_cast<std::size_t>(label)];
-    } else {
-      unlabelled.push_back(i);
-    }
-  }
-  report.unlabelled = std::ssize(unlabelled);
+void look_at_classes(const Dataset& dataset, CheckReport& report) {
+  report.classes = count_classes(dataset);
   // A set without labels is meant so; a video without one among others is not.
-  if (unlabelled.size() < dataset.samples.size()) {
-    for (const std::size_t i : unlabelled) {
+  if (report.classes.unlabelled < report.videos) {
+    for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+      const std::int64_t label = dataset.samples[i].label;
+      if (label >= 0 && label < std::ssize(dataset.labels)) continue;
       add_problem(report, dataset, i, ProblemKind::kUnlabelled,
                   text("video ", dataset.samples[i].id, " has no label, though others of its split have"));
     }
   }
-  if (report.class_counts.empty()) return;
-  const auto [least, most] = std::minmax_element(report.class_counts.begin(), report.class_counts.end());
+  const std::vector<std::int64_t>& videos = report.classes.videos;
+  if (videos.empty()) return;
+  const auto [least, most] = std::minmax_element(videos.begin(), videos.end());
   report.smallest_class = *least;
   report.largest_class = *most;
-  for (std::size_t c = 0; c < report.class_counts.size(); ++c) {
-    if (report.class_counts[c] == 0) report.empty_classes.push_back(static_cast<std::int64_t>(c));
+  for (std::size_t c = 0; c < videos.size(); ++c) {
+    if (videos[c] == 0) report.empty_classes.push_back(static_cast<std::int64_t>(c));
   }
 }
 
@@ -217,12 +196,7 @@ CheckReport check_dataset(const Dataset& dataset, const CheckOptions& options,
 
   CheckReport report;
   report.videos = total;
-  for (const Official& official : kOfficial) {
-    if (dataset.format == official.format && dataset.labels.size() == official.classes &&
-        dataset.split == official.split) {
-      report.official = official.videos;
-    }
-  }
+  report.official = official_videos(dataset);
   for (std::size_t i = 0; i < findings.size(); ++i) {
     Finding& finding = findings[i];
     report.fingerprints.push_back(finding.fingerprint);
@@ -235,7 +209,7 @@ CheckReport check_dataset(const Dataset& dataset, const CheckOptions& options,
     report.most_frames = std::max(report.most_frames, finding.frames);
   }
   find_duplicates(dataset, report);
-  count_classes(dataset, report);
+  look_at_classes(dataset, report);
   sort_problems(report);
   return report;
 }

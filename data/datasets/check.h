@@ -39,12 +39,11 @@ struct Problem {
 };
 
 struct CheckReport {
-  std::int64_t videos = 0;                 // listed
-  std::int64_t usable = 0;                 // not missing, empty, unreadable, damaged
-  std::int64_t official = 0;               // how many the publisher's set has; 0: not known
-  std::vector<Problem> problems;           // by sample, then kind
-  std::vector<std::int64_t> class_counts;  // videos listed per label
-  std::int64_t unlabelled = 0;
+  std::int64_t videos = 0;        // listed
+  std::int64_t usable = 0;        // not missing, empty, unreadable, damaged
+  std::int64_t official = 0;      // how many the publisher's set has; 0: not known
+  std::vector<Problem> problems;  // by sample, then kind
+  ClassCounts classes;
   std::int64_t smallest_class = 0, largest_class = 0;  // over labels
   std::vector<std::int64_t> empty_classes;             // labels without a video
   std::int64_t frames = 0;                             // full: of all usable videos

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cctype>
 
 #include "core/error.h"
@@ -73,13 +72,17 @@ fs::path first_existing(const std::vector<fs::path>& candidates) {
 namespace trecvit {
 
 bool is_video(const std::filesystem::path& path) {
-  std::string suffix = path.extension().string();
-  std::transform(suffix.begin(), suffix.end(), suffix.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const char* known : {".mp4", ".webm", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv", ".ogv",
-                            ".3gp", ".ts", ".gif"}) {
-    if (suffix == known) return true;
+  return has_suffix(path, {".mp4", ".webm", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv", ".ogv",
+                           ".3gp", ".ts", ".gif"});
+}
+
+ClassCounts count_classes(const Dataset& dataset) {
+  ClassCounts counts{.videos = std::vector<std::int64_t>(dataset.labels.size(), 0)};
+  for (const Sample& sample : dataset.samples) {
+    const bool known = sample.label >= 0 && sample.label < std::ssize(dataset.labels);
+    (known ? counts.videos[static_cast<std::size_t>(sample.label)] : counts.unlabelled) += 1;
   }
-  return false;
+  return counts;
 }
 
 }  // namespace trecvit

@@ -30,6 +30,13 @@ struct Dataset {
 // Has a suffix of a video file (.mp4, .webm, .avi, .mkv, ...).
 bool is_video(const std::filesystem::path& path);
 
+// Videos listed per label; unlabelled: those whose label is no index of Dataset::labels.
+struct ClassCounts {
+  std::vector<std::int64_t> videos;
+  std::int64_t unlabelled = 0;
+};
+ClassCounts count_classes(const Dataset& dataset);
+
 // Reads the annotations of one split; opens no video. `split`: "val", "validation" and "validate" are the same.
 // Error: no such folder or split, nothing in it, a file that is not what it should be (with the line), a label that the
 // label list does not have (with the id), no video at all where they should be.

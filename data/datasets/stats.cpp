@@ -54,11 +54,7 @@ DatasetStats gather_stats(const Dataset& dataset, const StatsOptions& options,
   for (std::optional<VideoFacts>& facts : found) {
     if (facts) stats.facts.push_back(std::move(*facts));
   }
-  stats.class_counts.assign(dataset.labels.size(), 0);
-  for (const Sample& sample : dataset.samples) {
-    const bool known = sample.label >= 0 && sample.label < std::ssize(dataset.labels);
-    (known ? stats.class_counts[static_cast<std::size_t>(sample.label)] : stats.unlabelled) += 1;
-  }
+  stats.classes = count_classes(dataset);
   return stats;
 }
 

@@ -20,10 +20,9 @@ struct VideoFacts {
 };
 
 struct DatasetStats {
-  std::int64_t videos = 0;                 // listed
-  std::vector<VideoFacts> facts;           // of those that can be read, in the data set's order
-  std::vector<std::int64_t> class_counts;  // videos listed per label
-  std::int64_t unlabelled = 0;
+  std::int64_t videos = 0;        // listed
+  std::vector<VideoFacts> facts;  // of those that can be read, in the data set's order
+  ClassCounts classes;
 };
 
 struct StatsOptions {

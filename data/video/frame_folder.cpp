@@ -1,7 +1,6 @@
 #include "data/video/frame_folder.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <numeric>
 #include <string_view>
@@ -17,9 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_picture(const fs::path& path) {
-  std::string suffix = path.extension().string();
-  std::transform(suffix.begin(), suffix.end(), suffix.begin(), [](unsigned char c) { return std::tolower(c); });
-  return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png" || suffix == ".bmp" || suffix == ".webp";
+  return has_suffix(path, {".jpg", ".jpeg", ".png", ".bmp", ".webp"});
 }
 
 // The last run of digits in a name without suffix; 0 without one.

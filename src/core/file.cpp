@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 
@@ -113,6 +115,12 @@ LineLog::~LineLog() {
 void LineLog::line(const std::string& text) {
   const std::string whole = text + "\n";
   write_all(fd_, whole.data(), whole.size(), path_);
+}
+
+bool has_suffix(const fs::path& path, std::initializer_list<std::string_view> suffixes) {
+  std::string own = path.extension().string();
+  std::transform(own.begin(), own.end(), own.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::find(suffixes.begin(), suffixes.end(), own) != suffixes.end();
 }
 
 void make_folders(const fs::path& path) {

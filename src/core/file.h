@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace trecvit {
 
@@ -51,6 +53,10 @@ struct MappedFile {
   std::size_t size = 0;
 };
 MappedFile map_file(const std::filesystem::path& path);
+
+// Whether the name ends in one of these, dot included, in lower case: {".mp4", ".webm"}; that of the file may be in
+// any.
+bool has_suffix(const std::filesystem::path& path, std::initializer_list<std::string_view> suffixes);
 
 // mkdir -p with a clear error.
 void make_folders(const std::filesystem::path& path);

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
+#include "data/datasets/official.h"
 #include "synth_support.h"
 
 namespace trecvit {
@@ -65,7 +68,7 @@ TEST(Check, QuickFindsWhatCannotBeOpened) {
   EXPECT_THAT(kinds(report),
               ElementsAre("2 missing", "3 empty", "4 unreadable", "5 unreadable", "6 duplicate", "8 unlabelled"));
   EXPECT_EQ(report.usable, 8);
-  EXPECT_EQ(report.unlabelled, 1);
+  EXPECT_EQ(report.classes.unlabelled, 1);
   EXPECT_EQ(report.smallest_class, 0);
   EXPECT_EQ(report.problems[1].sample, 2);
   EXPECT_THAT(report.problems[0].sentence, HasSubstr("2.webm does not exist"));
@@ -120,6 +123,31 @@ TEST(Check, KnowsOfficialCounts) {
   EXPECT_EQ(check_dataset(dataset, {}).official, 24777);
   dataset.split = "all";
   EXPECT_EQ(check_dataset(dataset, {}).official, 0);
+  EXPECT_EQ(coverage(dataset, 0), "");
+  dataset.format = "kinetics";
+  for (const auto& [classes, train, validation, test] :
+       {std::array{400, 246535, 19907, 38686}, {600, 370582, 28313, 56618}, {700, 542352, 34125, 67433}}) {
+    dataset.labels.assign(static_cast<std::size_t>(classes), "x");
+    for (const auto& [split, videos] : {std::pair{"train", train}, {"validation", validation}, {"test", test}}) {
+      dataset.split = split;
+      EXPECT_EQ(official_videos(dataset), videos);
+    }
+  }
+}
+
+TEST(Check, SaysHowManyOfTheOfficialVideosAreHere) {
+  Dataset dataset{.format = "kinetics", .split = "validation", .labels = std::vector<std::string>(400, "x")};
+  dataset.samples.resize(19000);
+  EXPECT_THAT(coverage(dataset, 18000),
+              testing::AllOf(HasSubstr("validation: 18000 of the 19907 official videos are here, 90.4 %"),
+                             HasSubstr("907 are not listed, 1000 not usable"), HasSubstr("go from YouTube")));
+  dataset.samples.resize(20000);
+  EXPECT_THAT(coverage(dataset, 18000), HasSubstr("18000 of the 20000 listed videos are here; the official list"));
+  dataset = {.format = "ssv2", .split = "validation", .labels = std::vector<std::string>(174, "x")};
+  dataset.samples.resize(24777);
+  EXPECT_EQ(coverage(dataset, 24777), "validation: all 24777 official videos are here");
+  EXPECT_EQ(coverage(dataset, 24776),
+            "validation: 24776 of the 24777 official videos are here, 99.9 %; 0 are not listed, 1 not usable");
 }
 
 }  // namespace

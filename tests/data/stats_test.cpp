@@ -17,8 +17,8 @@ TEST(Stats, CountsWhatIsThere) {
   const DatasetStats one = gather_stats(dataset, {.workers = 1}), three = gather_stats(dataset, {.workers = 3});
   EXPECT_EQ(one.videos, 24);
   EXPECT_EQ(one.facts.size(), 24u);
-  EXPECT_THAT(one.class_counts, testing::Each(2));
-  EXPECT_EQ(one.unlabelled, 0);
+  EXPECT_THAT(one.classes.videos, testing::Each(2));
+  EXPECT_EQ(one.classes.unlabelled, 0);
   for (std::size_t i = 0; i < one.facts.size(); ++i) {
     const VideoFacts& facts = one.facts[i];
     EXPECT_EQ(facts.codec, "h264");
@@ -41,7 +41,7 @@ TEST(Stats, LeavesOutWhatCannotBeRead) {
   const DatasetStats stats = gather_stats(dataset, {});
   EXPECT_EQ(stats.videos, 3);
   EXPECT_EQ(stats.facts.size(), 2u);
-  EXPECT_EQ(stats.unlabelled, 1);
+  EXPECT_EQ(stats.classes.unlabelled, 1);
 }
 
 }  // namespace
