@@ -11,6 +11,7 @@ extern "C" {
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "core/error.h"
 #include "core/rng.h"
@@ -18,6 +19,7 @@ extern "C" {
 #include "data/video/raw_frame.h"
 #include "data/video/resample.h"
 #include "data/video/triangle.h"
+#include "kernels/convert/reference.h"
 
 namespace trecvit::video {
 namespace {
@@ -142,15 +144,36 @@ void reference(const Frame& frame, const View& view, int out_width, int out_heig
   }
 }
 
+double worst_difference(const std::uint8_t* rgb, const std::vector<double>& wanted) {
+  double worst = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) worst = std::max(worst, std::abs(rgb[i] - wanted[i]));
+  return worst;
+}
+
+// keep(), and the kernel's reference on what it kept: [views, height, width, 3].
+Pixels convert_later(const Frame& frame, std::span<const View> views, int width, int height,
+                     std::size_t most_bytes = std::numeric_limits<std::size_t>::max()) {
+  Planes planes;
+  planes.pictures.resize(views.size());
+  keep(frame, views, width, height, most_bytes, planes.samples, planes.pictures.data());
+  Pixels rgb(views.size() * static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
+  kernels::reference::convert({.pictures = std::ssize(views),
+                               .width = width,
+                               .height = height,
+                               .samples = planes.samples.data(),
+                               .picture = planes.pictures.data(),
+                               .rgb = rgb.data()});
+  return rgb;
+}
+
 void expect_reference(const Frame& frame, const View& view, int width, int height) {
   std::vector<double> wanted;
   reference(frame, view, width, height, wanted);
+  EXPECT_LE(worst_difference(convert_later(frame, {&view, 1}, width, height).data(), wanted), 0.502) << "put off";
   // Canaries around the output: nothing may be written beyond it.
   Pixels rgb(wanted.size() + 64, 77);
   convert(frame, view, width, height, rgb.data() + 32);
-  double worst = 0;
-  for (std::size_t i = 0; i < wanted.size(); ++i) worst = std::max(worst, std::abs(rgb[32 + i] - wanted[i]));
-  EXPECT_LE(worst, 0.502) << "rounding to the nearest level is all that is lost";
+  EXPECT_LE(worst_difference(rgb.data() + 32, wanted), 0.502) << "rounding to the nearest level is all that is lost";
   for (std::size_t i = 0; i < 32; ++i) {
     EXPECT_EQ(rgb[i], 77);
     EXPECT_EQ(rgb[rgb.size() - 1 - i], 77);
@@ -331,6 +354,33 @@ TEST(VideoConvert, RawFramesAreNotCopied) {
   for (const std::uint8_t value : grey) EXPECT_EQ(value, 130);  // (128 - 16) * 255 / 219
   EXPECT_THROW(RawFrame(pixels, RawFormat::kRgb24, 0, 4), UsageError);
   EXPECT_THROW(raw.reset(std::span(pixels).first(10), 0, 0), InternalError);
+}
+
+TEST(VideoConvert, KeepsTheSamplesOfSeveralViewsOnce) {
+  const Handle<AVFrame> frame = make_frame({.width = 71, .height = 45}, 10);
+  const Frame shown = wrap(*frame, 90);
+  std::vector<View> views;
+  for (const double y : {0.0, 13.0, 26.0}) views.push_back({.y = y, .width = 45, .height = 45, .flip = y > 0});
+  std::vector<std::uint8_t> samples(3, 7);  // something is there already
+  std::vector<kernels::ConvertPicture> pictures(views.size());
+  keep(shown, views, 32, 32, 1 << 20, samples, pictures.data());
+  EXPECT_LE(samples.size(), 3 + 71u * 45 + 2 * 36 * 23 + 3 * 16);
+  const Pixels later = convert_later(shown, views, 32, 32);
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    EXPECT_EQ(pictures[i].component[0].at, 16);
+    Pixels now(32 * 32 * 3);
+    convert(shown, views[i], 32, 32, now.data());
+    for (std::size_t k = 0; k < now.size(); ++k) ASSERT_NEAR(later[i * now.size() + k], now[k], 1);
+  }
+}
+
+TEST(VideoConvert, ConvertsAtOnceWhatWouldTakeTooManyBytes) {
+  const Handle<AVFrame> frame = make_frame({}, 11);
+  const Frame shown = wrap(*frame, 270);
+  const View view{.x = 2, .y = 3.5, .width = 40, .height = 61, .flip = true};
+  Pixels now(24 * 31 * 3);
+  convert(shown, view, 24, 31, now.data());
+  EXPECT_EQ(convert_later(shown, {&view, 1}, 24, 31, 100), now);
 }
 
 TEST(VideoConvert, RefusesViewsOutsideThePicture) {

@@ -18,7 +18,7 @@ SOURCE, BUILD = map(Path, sys.argv[1:3])
 FOLDERS = {name: SOURCE / "src" / name for name in ("core", "formats", "ops", "nn", "model", "io", "infer", "train")}
 FOLDERS |= {name: SOURCE / name for name in ("kernels", "data")}
 DECLARED = {"core": [], "kernels": ["core"], "formats": ["core"], "ops": ["core", "kernels"], "nn": ["ops"], "model": ["nn"],
-            "io": ["model", "formats"], "data": ["core", "formats"], "infer": ["io", "data"], "train": ["infer"]}
+            "io": ["model", "formats"], "data": ["core", "formats", "kernels"], "infer": ["io", "data"], "train": ["infer"]}
 
 
 def sees(layer):
