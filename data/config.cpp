@@ -25,6 +25,7 @@ void DataConfig::check() const {
           "repeat_last, loop or stretch");
   require(size >= 8 && size <= 2048, "data.size", size, "between 8 and 2048 pixels");
   require(workers >= 0 && workers <= 256, "data.workers", workers, "between 0 and 256");
+  require(among(convert, {"auto", "cpu", "gpu"}), "data.convert", convert, "auto, cpu or gpu");
   require(deadline_s > 0, "data.deadline_s", deadline_s, "above 0 seconds");
   require(max_bad_share >= 0 && max_bad_share <= 1, "data.max_bad_share", max_bad_share, "between 0 and 1");
 }

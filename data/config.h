@@ -20,6 +20,7 @@ struct DataConfig {
   std::string short_clip = "repeat_last";
   std::int64_t size = 224;
   std::int64_t workers = 2;
+  std::string convert = "auto";
   double deadline_s = 30;
   double max_bad_share = 0.1;
 
@@ -41,6 +42,11 @@ struct DataConfig {
       "dense sampling of a video with too few frames: repeat_last | loop | stretch (spread over the video)");
     v("size", self.size, "side of the square picture the model sees, pixels, 8..2048");
     v("workers", self.workers, "threads that decode, 0..256; 0 decodes in the caller's thread, with the same result");
+    v("convert", self.convert,
+      "where kept frames become RGB: cpu, in the threads that decode | gpu, from the decoded planes, within one level "
+      "of "
+      "the other | auto: gpu where there is one. Where augment changes colours or erases, training needs cpu and takes "
+      "it");
     v("deadline_s", self.deadline_s, "longest time for one video in seconds, above 0; past it the video counts as bad");
     v("max_bad_share", self.max_bad_share, "the run stops when more than this share of the videos is bad, 0..1");
   }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/log.h"
+#include "data/loader/augmentation.h"
 #include "data/loader/loader.h"
 #include "tools/bench_report.h"
 #include "tools/config_options.h"
@@ -103,7 +104,8 @@ ExitCode run(const Options& options) {
   const LoaderOptions how{.training = true,
                           .batch = std::max<std::int64_t>(1, std::min(options.batch, videos) / repeats) * repeats,
                           .seed = static_cast<std::uint64_t>(config.seed),
-                          .augment = config.augment};
+                          .augment = config.augment,
+                          .planes = config.data.convert == "gpu" && !changes_levels(config.augment)};
   const LoadTimes times = time_stages(dataset, config.data, how, options.batches);
   const std::int64_t before = peak_memory();
   const Run loaded = time_loader(dataset, config.data, how, options);

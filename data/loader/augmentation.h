@@ -25,6 +25,9 @@ struct Augmentation {
 // whatever the others are set to, so that switching one on changes nothing but itself.
 Augmentation draw_augmentation(const AugmentConfig& config, int size, Rng& rng);
 
+// Whether change() may do anything to a clip that was drawn so.
+bool changes_levels(const AugmentConfig& config);
+
 // All but the crop, in the order of the members; the clip holds the pixels that the crop gave.
 void change(const Augmentation& augmentation, const ClipView& clip);
 

@@ -71,6 +71,15 @@ void ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t num
       changes_[static_cast<std::size_t>(clip)] = draw_augmentation(options_.augment, preprocess_.size(), rng);
     }
   }
+  crops_.clear();
+  for (const Augmentation& of_clip : changes_) {
+    for (std::int64_t crop = 0; crop < options_.crops; ++crop)
+      crops_.push_back(options_.training ? of_clip.crop : evaluation_crop(crop, options_.crops));
+  }
+  if (target.planes) {
+    target.planes->samples.clear();
+    target.planes->pictures.resize(static_cast<std::size_t>(options_.sampling.frames) * crops_.size());
+  }
   struct CpuTime {
     double& sum;
     double began = thread_cpu_s();
@@ -84,7 +93,7 @@ void ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t num
     read_video(sample, epoch, number, target, watch);
   }
   watch.lap(times_.open_s);
-  for (std::int64_t clip = 0; options_.training && clip < options_.clips; ++clip) {
+  for (std::int64_t clip = 0; options_.training && !target.planes && clip < options_.clips; ++clip) {
     change(changes_[static_cast<std::size_t>(clip)],
            {.pixels = target.pixels + static_cast<std::size_t>(clip) * preprocess_.bytes(),
             .frame_step = target.frame_step,
@@ -146,21 +155,33 @@ void ClipReader::read_folder(const Sample& sample, std::int64_t epoch, std::int6
 void ClipReader::keep(std::size_t k, const video::Frame& frame, const Target& target) {
   ++times_.kept;
   const std::int64_t frames = options_.sampling.frames;
-  const std::size_t picture = preprocess_.bytes();
+  const std::size_t picture = preprocess_.bytes(), crops = static_cast<std::size_t>(options_.crops);
   const auto clip = static_cast<std::int64_t>(k) / frames, t = static_cast<std::int64_t>(k) % frames;
-  Last& last = last_[static_cast<std::size_t>(clip)];
-  std::uint8_t* const pixels = target.pixels + static_cast<std::size_t>(t) * target.frame_step +
-                               static_cast<std::size_t>(clip * options_.crops) * picture;
-  if (last.number == numbers_[k]) {  // a short video repeats frames
-    std::memcpy(pixels, last.pixels, picture * static_cast<std::size_t>(options_.crops));
-    return;
+  const std::span<const Crop> cut(&crops_[static_cast<std::size_t>(clip) * crops], crops);
+  Last& last = last_[options_.training ? static_cast<std::size_t>(clip) : 0];
+  const bool again = last.number == numbers_[k];  // short videos repeat frames, and clips share them
+  if (target.planes) {
+    const auto at = [&](std::int64_t at_t, std::int64_t of_clip) {
+      return static_cast<std::size_t>(at_t) * crops_.size() + static_cast<std::size_t>(of_clip) * crops;
+    };
+    if (again) {
+      std::copy_n(&target.planes->pictures[at(last.t, last.clip)], crops, &target.planes->pictures[at(t, clip)]);
+    } else {
+      preprocess_.keep(frame, cut, *target.planes, at(t, clip));
+    }
+  } else {
+    const auto at = [&](std::int64_t at_t, std::int64_t of_clip) {
+      return target.pixels + static_cast<std::size_t>(at_t) * target.frame_step +
+             static_cast<std::size_t>(of_clip) * crops * picture;
+    };
+    std::uint8_t* const pixels = at(t, clip);
+    if (again) {
+      std::memcpy(pixels, at(last.t, last.clip), picture * crops);
+    } else {
+      for (std::size_t crop = 0; crop < crops; ++crop) preprocess_(frame, cut[crop], pixels + crop * picture);
+    }
   }
-  for (std::int64_t crop = 0; crop < options_.crops; ++crop) {
-    const Crop& of_clip = changes_[static_cast<std::size_t>(clip)].crop;
-    preprocess_(frame, options_.training ? of_clip : evaluation_crop(crop, options_.crops),
-                pixels + static_cast<std::size_t>(crop) * picture);
-  }
-  last = {.number = numbers_[k], .pixels = pixels};
+  last = {.number = numbers_[k], .t = t, .clip = clip};
 }
 
 }  // namespace trecvit

@@ -30,9 +30,11 @@ class ClipReader {
  public:
   explicit ClipReader(const ClipReaderOptions& options) : options_(options), preprocess_(options.size) {}
 
+  // RGB levels, or with `planes` what another device makes them of.
   struct Target {
-    std::uint8_t* pixels = nullptr;  // frame 0 of the first view
-    std::size_t frame_step = 0;      // bytes from a frame to the next of the same view; views follow one another
+    std::uint8_t* pixels = nullptr;   // frame 0 of the first view
+    std::size_t frame_step = 0;       // bytes from a frame to the next of the same view; views follow one another
+    video::Planes* planes = nullptr;  // what it held is lost; pictures: [T, views]. Training must not change levels
   };
 
   // Writes clips x crops views (crops fastest) of T frames each. Depends on (options, epoch, number, file) only.
@@ -60,9 +62,11 @@ class ClipReader {
   LoadTimes times_;
   std::vector<std::int64_t> numbers_;  // [clips, T]
   std::vector<Augmentation> changes_;  // [clips]
+  std::vector<Crop> crops_;            // [clips, crops]
   struct Last {
-    std::int64_t number = -1;  // of the frame converted last for this clip
-    const std::uint8_t* pixels = nullptr;
+    std::int64_t number =
+        -1;  // of the frame converted last for this clip; in evaluation, where all are cut alike, for any
+    std::int64_t t = 0, clip = 0;
   };
   std::vector<Last> last_;  // [clips]
 };

@@ -43,6 +43,7 @@ void check(const LoaderOptions& o) {
           "a divisor of the batch");
   require(o.world >= 1 && o.rank >= 0 && o.rank < o.world, "rank", o.rank, "below the number of processes");
   require(o.start_batch >= 0, "start_batch", o.start_batch, "at least 0");
+  ensure(!(o.planes && o.training && changes_levels(o.augment)), "levels that are changed must be there");
 }
 
 ClipReaderOptions reader_options(const DataConfig& config, const LoaderOptions& o) {
@@ -156,7 +157,11 @@ struct Loader::Impl {
     batch.height = batch.width = config.size;
     batch.position = position;
     batch.epoch = position / per_epoch;
-    batch.video.resize(static_cast<std::size_t>(batch.frames * batch.clips) * picture_bytes());
+    if (options.planes) {
+      batch.planes.resize(items);
+    } else {
+      batch.video.resize(static_cast<std::size_t>(batch.frames * batch.clips) * picture_bytes());
+    }
     slot.outcomes.assign(items, {});
     slot.pending = items;
     slot.failure = nullptr;
@@ -180,8 +185,9 @@ struct Loader::Impl {
     const std::size_t first = item * static_cast<std::size_t>(views()) * picture_bytes();
     try {
       reader.read(sample, batch.epoch, outcome.sample,
-                  {.pixels = batch.video.data() + first,
-                   .frame_step = static_cast<std::size_t>(batch.clips) * picture_bytes()});
+                  {.pixels = options.planes ? nullptr : batch.video.data() + first,
+                   .frame_step = static_cast<std::size_t>(batch.clips) * picture_bytes(),
+                   .planes = options.planes ? &batch.planes[item] : nullptr});
       const bool known = sample.label >= 0 && sample.label < std::ssize(mirrored);
       for (std::int64_t clip = 0; clip < reading.clips; ++clip) {
         outcome.labels.push_back(reader.flipped(clip) && known ? mirrored[static_cast<std::size_t>(sample.label)]
@@ -248,7 +254,16 @@ struct Loader::Impl {
         batch.views.push_back(view);
       }
     }
+    batch.clips = kept * views();
     if (kept == std::ssize(slot.outcomes)) return;
+    if (options.planes) {
+      std::size_t to = 0;
+      for (std::size_t from = 0; from < slot.outcomes.size(); ++from) {
+        if (!slot.outcomes[from].bad) std::swap(batch.planes[to++], batch.planes[from]);
+      }
+      batch.planes.resize(to);
+      return;
+    }
     const std::size_t part = picture_bytes() * static_cast<std::size_t>(views());
     std::uint8_t* to = batch.video.data();
     const std::uint8_t* from = to;
@@ -261,7 +276,6 @@ struct Loader::Impl {
         from += part;
       }
     }
-    batch.clips = kept * views();
     batch.video.resize(static_cast<std::size_t>(batch.frames * batch.clips) * picture_bytes());
   }
 

@@ -10,12 +10,14 @@
 #include "data/config.h"
 #include "data/datasets/dataset.h"
 #include "data/loader/load_times.h"
+#include "data/video/convert.h"
 
 namespace trecvit {
 
 struct ClipBatch {
   std::int64_t frames = 0, clips = 0, height = 0, width = 0;  // T, B, pixels
   std::vector<std::uint8_t> video;                            // [T, B, height, width, 3], RGB levels
+  std::vector<video::Planes> planes;                          // LoaderOptions::planes: instead of levels, by video
   std::vector<std::int64_t> labels;                           // [B], after the flip; -1: not known
   std::vector<std::int64_t> samples;                          // [B], index in Dataset::samples
   std::vector<std::int64_t> views;                            // [B], clip * crops + crop; in training: the repeat
@@ -34,7 +36,8 @@ struct LoaderOptions {
   int rank = 0, world = 1;            // this process takes its share of each global batch of batch * world clips
   std::int64_t start_batch = 0;       // position of the first batch
   bool shuffle_frames =
-      false;  // evaluation: each clip's frames in an order drawn by sample, to test what order is worth
+      false;            // evaluation: each clip's frames in an order drawn by sample, to test what order is worth
+  bool planes = false;  // batches hold decoded planes for another device to convert; training must not change levels
 };
 
 // A video that could not be read.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "data/video/convert.h"
@@ -36,6 +37,10 @@ class Preprocess {
 
   // rgb: [size, size, 3] uint8; the model divides by 255.
   void operator()(const video::Frame& frame, const Crop& crop, std::uint8_t* rgb) const;
+
+  // The same left to another device, of several crops: appends to planes.samples, sets planes.pictures[at ...].
+  // Pictures much larger than what becomes of them are converted all the same.
+  void keep(const video::Frame& frame, std::span<const Crop> crops, video::Planes& planes, std::size_t at) const;
 
   int size() const { return size_; }
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_) * 3; }

@@ -40,9 +40,4 @@ void make_deterministic() {
   at::globalContext().setSDPUseCuDNN(false);
 }
 
-at::Tensor video_tensor(void* pixels, std::int64_t t, std::int64_t b, std::int64_t h, std::int64_t w, at::Device device) {
-  const at::Tensor host = at::from_blob(pixels, {t, b, h, w, 3}, at::kByte);
-  return device.is_cpu() ? host : host.to(device);
-}
-
 }  // namespace trecvit

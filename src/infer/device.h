@@ -13,7 +13,5 @@ at::Device parse_device(const std::string& text);
 at::ScalarType parse_precision(const std::string& text);
 // Same input, same bits: deterministic algorithms, no TF32 in fp32 products.
 void make_deterministic();
-// A loader's pixels on the device: [T, B, H, W, 3] uint8 (shared with `pixels` on the CPU).
-at::Tensor video_tensor(void* pixels, std::int64_t t, std::int64_t b, std::int64_t h, std::int64_t w, at::Device device);
 
 }  // namespace trecvit

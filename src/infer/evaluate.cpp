@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
-#include "infer/device.h"
+#include "infer/transfer.h"
 
 namespace trecvit {
 namespace {
@@ -43,14 +43,14 @@ EvalReport evaluate(const TRecViT& net, at::Device device, const Dataset& datase
                  .seed = options.seed,
                  .clips = static_cast<int>(options.clips),
                  .crops = static_cast<int>(options.crops),
-                 .shuffle_frames = options.shuffle_frames});
+                 .shuffle_frames = options.shuffle_frames,
+                 .planes = takes_planes(data, device)});
+  Upload upload(device);
   ClipBatch batch;
   while (loader.next(batch)) {
     for (auto& bad : loader.take_bad()) report.bad.push_back(std::move(bad));
     if (batch.clips > 0) {
-      const Tensor video =
-          video_tensor(batch.video.data(), batch.frames, batch.clips, batch.height, batch.width, device);
-      const Tensor probabilities = view_probabilities(net, video, options.mode);
+      const Tensor probabilities = view_probabilities(net, upload(batch), options.mode);
       const float* p = probabilities.data_ptr<float>();
       for (std::int64_t b = 0; b < batch.clips; ++b, p += classes) {
         const auto i = static_cast<std::size_t>(b);

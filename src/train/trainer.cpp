@@ -9,11 +9,11 @@
 #include "core/log.h"
 #include "infer/device.h"
 #include "infer/evaluate.h"
+#include "infer/transfer.h"
 #include "train/checkpoint.h"
 #include "train/objective.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
-#include "train/transfer.h"
 
 namespace fs = std::filesystem;
 
@@ -169,7 +169,8 @@ void Run::restore() {
                               .batch = config_.train.global_batch,
                               .seed = static_cast<std::uint64_t>(config_.seed),
                               .augment = config_.augment,
-                              .start_batch = progress_.step};
+                              .start_batch = progress_.step,
+                              .planes = takes_planes(config_.data, device_, config_.augment)};
   loader_ = std::make_unique<Loader>(train_set_, config_.data, options);
   per_epoch_ = loader_->batches_per_epoch();
   total_ = config_.train.max_steps > 0 ? config_.train.max_steps : config_.train.epochs * per_epoch_;
@@ -272,8 +273,7 @@ void Run::evaluate_now() {
     ClipBatch batch;
     make_folders(request_.run_dir / "reconstructions");
     if (one.next(batch) && batch.clips > 0)
-      objective_->picture(video_tensor(batch.video.data(), batch.frames, batch.clips, batch.height, batch.width, device_),
-                          request_.run_dir / "reconstructions" / text("step_", progress_.step, ".png"));
+      objective_->picture(upload_(batch), request_.run_dir / "reconstructions" / text("step_", progress_.step, ".png"));
     return;
   }
   const EvalReport report = evaluate(*net_, device_, val_set_, config_.data,
