@@ -236,12 +236,23 @@ TEST_F(Trainer, ResumeNoneRefusesAnOldRun) {
 TEST_F(Trainer, GpuFollowsTheCpu) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
   train(request("cpu", 12), never_);
-  auto gpu = request("gpu", 12);
-  gpu.config.train.device = "cuda:0";
-  train(gpu, never_);
-  const auto a = curve("cpu"), b = curve("gpu");
-  ASSERT_EQ(a.size(), b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i][1], b[i][1], 2e-3) << "step " << i + 1;
+  const auto a = curve("cpu");
+  for (const std::string convert : {"cpu", "gpu"}) {  // where frames become RGB
+    auto gpu = request("gpu_" + convert, 12);
+    gpu.config.train.device = "cuda:0";
+    gpu.config.data.convert = convert;
+    train(gpu, never_);
+    const auto b = curve("gpu_" + convert);
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i)
+      EXPECT_NEAR(a[i][1], b[i][1], 2e-3) << "step " << i + 1 << ", " << convert;
+  }
+}
+
+TEST_F(Trainer, ConversionOnAGpuWantsOne) {
+  auto without = request("without", 1);
+  without.config.data.convert = "gpu";
+  EXPECT_THROW(train(without, never_), UsageError);
 }
 
 }  // namespace
