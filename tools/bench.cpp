@@ -7,6 +7,7 @@ void add_bench(CLI::App& app, VerbContext& context) {
   add_bench_data(group, context);
   add_bench_model(group, context);
   add_bench_stream(group, context);
+  add_bench_kernels(group, context);
 }
 
 }  // namespace trecvit::tools

@@ -13,6 +13,9 @@ std::int64_t peak_memory();
 std::int64_t peak_gpu_memory(const std::string& device);
 void reset_peak_gpu_memory(const std::string& device);
 
+// Gives memory that LibTorch keeps for later back to the GPU.
+void free_cached_gpu_memory();
+
 // Of the two, the one that `device` has.
 std::int64_t peak_bytes(const std::string& device);
 

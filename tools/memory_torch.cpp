@@ -35,6 +35,12 @@ void reset_peak_gpu_memory([[maybe_unused]] const std::string& device) {
 #endif
 }
 
+void free_cached_gpu_memory() {
+#ifdef TRECVIT_TORCH_CUDA
+  if (torch::cuda::is_available()) c10::cuda::CUDACachingAllocator::emptyCache();
+#endif
+}
+
 std::int64_t peak_bytes(const std::string& device) {
   return parse_device(device).is_cuda() ? peak_gpu_memory(device) : peak_memory();
 }

@@ -41,6 +41,7 @@ void add_stream(CLI::App& app, VerbContext& context);
 void add_convert(CLI::App& app, VerbContext& context);
 void add_bench(CLI::App& app, VerbContext& context);
 void add_bench_data(CLI::App& group, VerbContext& context);
+void add_bench_kernels(CLI::App& group, VerbContext& context);
 void add_bench_model(CLI::App& group, VerbContext& context);
 void add_bench_stream(CLI::App& group, VerbContext& context);
 void add_config(CLI::App& app, VerbContext& context);

@@ -1,4 +1,4 @@
-"""Times LibTorch's attention on the sizes of bench_attention_gpu: median microseconds of CUDA events, bf16.
+"""Times LibTorch's attention on the sizes of docs/benchmarks.md: median microseconds of CUDA events, bf16.
 
 q, k and v are views of the packed product [frames, N, 3, H, D], as the model has them. `forward` ends with the
 [frames, N, C] rows that the next product reads, `backward` with the gradient of the packed product.

@@ -1,0 +1,48 @@
+// The kernels that a model is made of, as `trecvit bench kernels` runs them: at the model's own sizes, on random
+// numbers, each with what it must multiply and move at least. Letters: docs/architecture.md. Includes torch.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+
+namespace trecvit::tools {
+
+struct KernelWork {
+  std::string name;           // "scan forward 1576x32"
+  std::function<void()> run;  // enqueues the work; holds its tensors
+  double bytes = 0;           // read and written at least
+  double flops = 0;           // two per multiply-add; 0: the work is one of bytes
+  bool by_autograd = false;   // runs on LibTorch's own thread and cannot be recorded as a CUDA graph
+};
+
+struct KernelSizes {
+  ModelConfig model;  // resolved
+  std::int64_t parameters = 0;
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;  // of activations: fp32 or bf16
+};
+
+// Of clips of T frames. Products are named by [M, in] x [in, out].
+std::vector<KernelWork> patch_works(const KernelSizes& sizes, std::int64_t clips, std::int64_t frames);
+std::vector<KernelWork> norm_works(const KernelSizes& sizes, std::int64_t clips, std::int64_t frames);
+std::vector<KernelWork> product_works(const KernelSizes& sizes, std::int64_t clips, std::int64_t frames);
+std::vector<KernelWork> gate_works(const KernelSizes& sizes, std::int64_t clips, std::int64_t frames);
+std::vector<KernelWork> attention_works(const KernelSizes& sizes, std::int64_t clips, std::int64_t frames);
+
+// Of rows over T frames, every row reset at the first. Where the plan is a chain over time (kernels/rg_lru), the serial
+// forms beside it.
+std::vector<KernelWork> conv_works(const KernelSizes& sizes, std::int64_t rows, std::int64_t frames);
+std::vector<KernelWork> scan_works(const KernelSizes& sizes, std::int64_t rows, std::int64_t frames);
+
+// One frame of so many streams between the two linear maps of a recurrent block, states overwritten.
+std::vector<KernelWork> step_works(const KernelSizes& sizes, std::int64_t streams);
+
+// AdamW with the gradient's norm, and the copy of the parameters in the type of the activations.
+std::vector<KernelWork> optimizer_works(const KernelSizes& sizes);
+
+}  // namespace trecvit::tools
