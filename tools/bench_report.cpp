@@ -59,7 +59,9 @@ void print_bench(const BenchReport& report, const std::string& format) {
                      percent(bandwidth), fixed(static_cast<double>(row.peak_bytes) / (1 << 30), 2)});
   }
   if (format == "json") return print_json(rows, 2);
-  print(table(lines) + text(report.device, ", commit ", git_commit(), "\n"));
+  std::string remarks;
+  for (const std::string& remark : report.remarks) remarks += remark + "\n";
+  print(table(lines) + remarks + text(report.device, ", commit ", git_commit(), "\n"));
 }
 
 }  // namespace trecvit::tools

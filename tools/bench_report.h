@@ -21,6 +21,7 @@ struct BenchReport {
   std::string device;                       // "NVIDIA H100 80GB HBM3"
   double flops_per_s = 0, bytes_per_s = 0;  // the ceilings, measured in the same run
   std::vector<BenchRow> rows;
+  std::vector<std::string> remarks;  // lines below the table; what they say follows from rows
 };
 
 // The value below which a share of `values` lies, 0..1; of the sorted values the nearest.

@@ -6,6 +6,7 @@
 #include "tools/bench_clock.h"
 #include "tools/bench_options.h"
 #include "tools/memory.h"
+#include "tools/output.h"
 #include "tools/verbs.h"
 
 namespace trecvit::tools {
@@ -31,6 +32,15 @@ std::vector<double> window(const std::vector<double>& ms, std::int64_t last) {
   return {end - std::min<std::ptrdiff_t>(kWindow, end - ms.begin()), end};
 }
 
+std::string drift(const std::string& name, const BenchRow& early, const BenchRow& late) {
+  constexpr double kMiB = 1 << 20;
+  const auto mib = [](std::int64_t bytes) { return text(fixed(static_cast<double>(bytes) / kMiB, 1), " MiB"); };
+  return text(name, ": the hundred frames", late.name.substr(name.size() + 1), " take ",
+              fixed(late.value / early.value, 3), " times as long as the hundred", early.name.substr(name.size() + 1),
+              " (medians); most memory ", mib(late.peak_bytes), " after frame ", kEarly, ", ", mib(early.peak_bytes),
+              " before");
+}
+
 void bench(BenchReport& report, const Options& options, const Model& model, std::int64_t streams) {
   const std::string device = model.device.str(), name = text("stream ", streams);
   reset_peak_gpu_memory(device);
@@ -44,10 +54,20 @@ void bench(BenchReport& report, const Options& options, const Model& model, std:
   batch.compute();  // the recording and the warm-up are no frame's latency
   batch.download();
 
-  // The model's part, one frame behind the other.
-  const std::vector<double> ms = times_ms(model.device, options.frames, [&] { batch.compute(); });
+  // The model's part, one frame behind the other: the first thousand, then the rest, memory counted anew for each.
+  const auto compute = [&] { batch.compute(); };
+  const std::int64_t recording = peak_bytes(device);
+  reset_peak_gpu_memory(device);
+  std::vector<double> ms = times_ms(model.device, std::min(options.frames, kEarly), compute);
+  const BenchRow early = in_ms(text(name, ", to frame ", kEarly), window(ms, kEarly), peak_bytes(device));
+  if (options.frames > kEarly) {
+    reset_peak_gpu_memory(device);
+    const std::vector<double> later = times_ms(model.device, options.frames - kEarly, compute);
+    ms.insert(ms.end(), later.begin(), later.end());
+  }
   const std::int64_t peak = peak_bytes(device), warm = std::min<std::int64_t>(kWarm, options.frames / 2);
-  BenchRow row{.name = name, .unit = "frames/s", .ms = {ms.begin() + warm, ms.end()}, .peak_bytes = peak};
+  BenchRow row{.name = name, .unit = "frames/s", .ms = {ms.begin() + warm, ms.end()}};
+  row.peak_bytes = std::max({recording, early.peak_bytes, peak});
   row.value = static_cast<double>(streams) / (quantile(row.ms, 0.5) * 1e-3);
   row.flops = forward_flops(model.net->config()) * static_cast<double>(streams);
   // Parameters and pixels are read, states read and written.
@@ -56,8 +76,9 @@ void bench(BenchReport& report, const Options& options, const Model& model, std:
               2 * static_cast<double>(batch.state_bytes());
   report.rows.push_back(std::move(row));
   if (options.frames > kEarly) {
-    report.rows.push_back(in_ms(text(name, ", to frame ", kEarly), window(ms, kEarly), peak));
+    report.rows.push_back(early);
     report.rows.push_back(in_ms(text(name, ", to frame ", options.frames), window(ms, options.frames), peak));
+    report.remarks.push_back(drift(name, early, report.rows.back()));
   }
   // What somebody who waits sees: from pixels in main memory to the answer there.
   report.rows.push_back(in_ms(name + ", pixels to answer",
