@@ -41,6 +41,7 @@ void report(const Options& options, const TrainRequest& request, const TrainResu
                 result.parameters, " parameters, loss ", result.loss));
   if (result.top1 >= 0) log_info(text("top-1 ", percent(result.top1), ", best ", percent(result.best_top1)));
   log_info(verdict(result, config));
+  if (result.gpu_busy >= 0) log_info(text("GPU busy ", percent(result.gpu_busy), " of the time"));
   if (result.bad_videos > 0)
     log_warning(text(result.bad_videos, " videos could not be read; ", (request.run_dir / "bad_videos.jsonl").string(),
                      " lists them"));
@@ -57,12 +58,14 @@ void report(const Options& options, const TrainRequest& request, const TrainResu
             {"top1", nullptr},
             {"best_top1", nullptr},
             {"data_wait", result.data_wait},
+            {"gpu_busy", nullptr},
             {"parameters", result.parameters},
             {"bad_videos", result.bad_videos},
             {"peak_bytes", memory},
             {"gpu_peak_bytes", gpu_memory},
             {"interrupted", result.interrupted}};
   if (result.top1 >= 0) json["top1"] = result.top1;
+  if (result.gpu_busy >= 0) json["gpu_busy"] = result.gpu_busy;
   if (result.best_top1 >= 0) json["best_top1"] = result.best_top1;
   print_json(json);
 }

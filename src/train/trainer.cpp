@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "infer/device.h"
 #include "infer/evaluate.h"
+#include "infer/gpu_use.h"
 #include "infer/transfer.h"
 #include "train/checkpoint.h"
 #include "train/objective.h"
@@ -36,7 +37,8 @@ class Run {
         config_(request.config),
         stop_(stop),
         device_(parse_device(config_.train.device)),
-        upload_(device_) {
+        upload_(device_),
+        gpu_use_(device_) {
     make_deterministic();
     if (config_.train.threads > 0) at::set_num_threads(static_cast<int>(config_.train.threads));
     open_data();
@@ -85,6 +87,7 @@ class Run {
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<RunFolder> folder_;
   Upload upload_;
+  GpuUse gpu_use_;
   Step steps_[2];  // one on the device, one being prepared or looked at
   std::int64_t total_ = 0, per_epoch_ = 0;
   Schedule schedule_;
@@ -233,6 +236,7 @@ void Run::lap(Step& step) {
   const double now = now_s(), seconds = now - lap_began_;
   lap_began_ = now;
   step.seconds += seconds, spent_ += seconds, trained_ += seconds;
+  gpu_use_.sample();
 }
 
 // The optimizer has changed nothing since the bad step, so running it again shows where it went bad.
@@ -337,6 +341,7 @@ TrainResult Run::operator()() {
   result_.steps = progress_.step;
   result_.seconds = request_.dry_run ? spent_ : start_seconds + spent_;
   result_.data_wait = spent_ > 0 ? waited_ / spent_ : 0;
+  result_.gpu_busy = gpu_use_.share();
   result_.load = loader_->times();
   result_.best_top1 = progress_.best_top1;
   result_.bad_videos = progress_.bad_videos;

@@ -29,6 +29,7 @@ struct TrainResult {
   double top1 = -1;        // of the last evaluation; -1: none
   double best_top1 = -1;
   double data_wait = 0;    // share of the time spent waiting for batches
+  double gpu_busy = -1;    // share of the time in which the GPU ran kernels, of any process; -1: not known
   LoadTimes load;          // where the time of the threads that read clips went
   std::int64_t parameters = 0;
   std::int64_t bad_videos = 0;
