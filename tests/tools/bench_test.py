@@ -39,6 +39,22 @@ class Bench(cli.Cli):
             for what in ("", ", to frame 1000", ", to frame 1001", ", pixels to answer"):
                 self.assertIn(streams + what, rows)
         self.assertEqual(rows["stream 1, to frame 1000"]["unit"], "ms")
+        told = self.ok("bench", "stream", "--frames", "1001", *TINY)
+        self.assertRegex(told, r"stream 1: .* to frame 1001 take [\d.]+ times as long as .* to frame 1000 .* memory [\d.]+ MiB")
+
+    def test_kernels(self):
+        rows = self.rows("kernels", "--batch", "2", "--frames", "3", "--scans", "12x4", "--repeats", "2")
+        for name in ("patches 2x3", "rms norm backward 30x32", "linear_x|y forward 30x32x128", "gate forward 30x2x32x32",
+                     "attention backward 6x2x5x16", "recurrent step, streams 2", "convolution forward 12x4",
+                     "scan forward 12x4", "scan backward 12x4"):
+            self.assertGreater(rows[name]["bandwidth"], 0, name)
+        product = rows["mlp down input gradient through gelu 30x128x32"]
+        self.assertAlmostEqual(product["mfu"] * rows["ceiling: product of 512^3"]["value"], product["value"],
+                               delta=1e-6 * product["value"])
+        self.assertIsNone(rows["scan forward 12x4"]["mfu"])
+        few = self.rows("kernels", "--kernels", "norm,step", "--repeats", "2", "--batch", "1,2", "--frames", "2")
+        self.assertEqual([name for name in few if "ceiling" not in name and "norm" not in name],
+                         ["recurrent step, streams 1", "recurrent step, streams 2"])
 
     def test_table_and_files(self):
         shown = self.ok("bench", "stream", *TINY, "--frames", "5")
@@ -49,39 +65,58 @@ class Bench(cli.Cli):
         self.fails(2, "bench", says=["needs a verb"])
         self.fails(2, "bench", "model", "--format", "xml", says=["xml", "table or json"])
         self.fails(2, "bench", "model", "--works", "sleep", says=["sleep", "clip"])
+        self.fails(2, "bench", "kernels", "--kernels", "scan,sleep", says=["sleep", "attention"])
+        self.fails(2, "bench", "kernels", "--scans", "12y3", says=["12y3", "ROWSxFRAMES"])
         self.fails(2, "bench", "stream", "--streams", "0", says=["--streams"])
         self.fails(2, "bench", "stream", "--streams", "300", *TINY, says=["300", "256"])
 
 
 class Table(unittest.TestCase):
+    def told(self, **files):
+        """The cells of every line that the table has for these files, by the first."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                path = Path(folder) / name.replace("__", ".")
+                path.write_text(content if isinstance(content, str) else json.dumps(content))
+            told = subprocess.run([sys.executable, ROOT / "tools" / "gpu_table.py", folder], capture_output=True, text=True,
+                                  check=True).stdout
+        cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in told.splitlines())
+        return {row[0]: row[1:] for row in cells}
+
     def test_goals(self):
         """What is measured is judged, what is not says so."""
         about = {"device": "GPU", "commit": "abc", "p50": 0.5, "peak_bytes": 2**30}
-        with tempfile.TemporaryDirectory() as folder:
-            results = Path(folder)
-            (results / "peers.jsonl").write_text("".join(
-                json.dumps({"work": "stream 1", "mode": mode, "frames_per_s": 1e3 / ms, "ms": ms, "peak_gib": 1}) + "\n"
-                for mode, ms in (("eager", 9.0), ("graph", 1.0))))
-            (results / "stream.json").write_text(json.dumps([
-                {"name": "stream 1", "value": 2000.0, **about},
-                {"name": "stream 1, to frame 1000", "value": 0.5, **about},
-                {"name": "stream 1, to frame 3000", "value": 0.6, **about, "p50": 0.6}]))
-            (results / "bench_kernels.log").write_text(
-                "lru forward      1576     32  * 4 channels, serial            12.5 us    2700 GB/s   91 % of copy\n"
-                "lru forward        64   4096    8 channels, serial            90.0 us     900 GB/s   30 % of copy\n"
-                "lru forward        64   4096  * 4 channels, chained           18.0 us     900 GB/s   90 % of copy\n")
-            (results / "bench_attention.log").write_text("   256    12   197    64     180.0 us  71 %     650.5 us  60 %\n")
-            (results / "peer_attention.log").write_text(
-                " 256 x 12 x 197 x 64  flash  forward    291.0 us  backward   1511.0 us\n"
-                " 256 x 12 x 197 x 64  cuDNN  forward    216.0 us  backward   1301.0 us\n")
-            told = subprocess.run([sys.executable, ROOT / "tools" / "gpu_table.py", results], capture_output=True, text=True, check=True)
-        rows = {cells[0]: cells[1:] for cells in ([c.strip() for c in line.strip("|").split("|")] for line in told.stdout.splitlines())}
-        self.assertEqual(rows["streaming, 1 stream"], ["1.00 ms (graph)", "0.550 ms", "0.500 ms", "2.00", "met"])
-        self.assertEqual(rows["1 stream(s): frame 3000 / frame 1000"][-1], "missed")
-        self.assertEqual(rows["scan forward, 1576 rows, T 32"][2:], ["91.0 % of copy", "", "met"])
-        self.assertEqual(rows["scan, 64 rows, T 4096: serial / chosen"][2:], ["5.00", "", "met"])
-        self.assertEqual(rows["attention 256 x 12 x 197 x 64, backward"], ["1,301 us (cuDNN)", "700 us", "650 us", "2.00", "met"])
-        self.assertEqual(rows["training step, 8 clips x 16 frames"][2:], ["not measured", "", ""])
+        rows = self.told(
+            peers__jsonl="".join(
+                json.dumps({"work": work, "mode": mode, "frames_per_s": 1e3 / ms, "ms": ms, "peak_gib": 20}) + "\n"
+                for work, mode, ms in (("stream 1", "eager", 0.1), ("stream 1", "compile", 9.0), ("stream 1", "graph", 1.0),
+                                       ("train 8x16", "compile", 1.0))),
+            train__json=[{"name": "train 8x16", "value": 2100, **about, "peak_bytes": 15 * 2**30}],
+            stream__json=[{"name": "stream 1", "value": 2000.0, **about},
+                          {"name": "stream 1, to frame 1000", "value": 0.5, **about},
+                          {"name": "stream 1, to frame 3000", "value": 0.6, **about, "p50": 0.6}],
+            million__json=[{"name": "stream 1, to frame 1000", "value": 0.5, **about},
+                           {"name": "stream 1, to frame 1000000", "value": 0.5, **about}],
+            kernels__json=[{"name": "scan forward 1576x32", "bandwidth": 0.96, **about},
+                           {"name": "scan forward, serial by 2 64x4096", "bandwidth": 0.3, **about, "p50": 0.4},
+                           {"name": "scan forward, serial by 8 64x4096", "bandwidth": 0.3, **about, "p50": 0.9},
+                           {"name": "scan forward 64x4096", "bandwidth": 0.9, **about, "p50": 0.1},
+                           {"name": "attention backward 256x12x197x64", "bandwidth": 0.5, **about, "p50": 0.65}],
+            peer_attention__log=" 256 x 12 x 197 x 64  flash  forward    291.0 us  backward   1511.0 us\n"
+                                " 256 x 12 x 197 x 64  cuDNN  forward    216.0 us  backward   1301.0 us\n",
+            training__json=[{"lr": 3e-4, "seed": 1, "window": 50, "loss": [1.0] * 10, "bf16": [0.5, -1.5]}])
+        self.assertEqual(rows["streaming, 1 stream"], ["1.00 ms (graph)", "0.550 ms", "0.400 ms", "0.500 ms", "2.00", "must"])
+        self.assertEqual(rows["its memory"], ["20.0 GiB", "14.0 GiB", "12.0 GiB", "15.0 GiB", "1.33", "no"])
+        self.assertEqual(rows["B, 1 stream(s), frame 3,000 / frame 1,000: time"][-1], "no")
+        self.assertEqual(rows["1 layer, 1 stream(s), frame 1,000,000 / frame 1,000: time"][-1], "must")
+        self.assertEqual(rows["1 layer, 1 stream(s), frame 1,000,000 / frame 1,000: memory"][3:], ["1.00", "", "must"])
+        self.assertEqual(rows["scan forward, 8 x 197 rows, T 32"][3:], ["96.0 % of copy", "", "aim"])
+        self.assertEqual(rows["scan forward, 64 rows, T 4096: serial / chosen"][3:], ["4.00", "", "must"])
+        self.assertEqual(rows["attention backward, 256 x 12 x 197 x 64"],
+                         ["1,301 us (cuDNN)", "700 us", "450 us", "650 us", "2.00", "must"])
+        self.assertEqual(rows["bf16 against fp32, 500 steps, lr 0.0003: loss"][3:], ["1.50 %", "", "must"])
+        self.assertEqual(rows["clip forward, 8 x 32"][3:], ["not measured", "", ""])
+        self.assertIn("GPU, commit abc", rows)
 
 
 if __name__ == "__main__":
