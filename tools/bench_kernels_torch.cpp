@@ -24,11 +24,9 @@ struct Options {
 using ClipWorks = std::vector<KernelWork> (*)(const KernelSizes&, std::int64_t clips, std::int64_t frames);
 
 // What runs over clips, by the names of --kernels.
-constexpr std::pair<const char*, ClipWorks> kClipWorks[] = {{"patches", patch_works},
-                                                            {"norm", norm_works},
-                                                            {"product", product_works},
-                                                            {"gate", gate_works},
-                                                            {"attention", attention_works}};
+constexpr std::pair<const char*, ClipWorks> kClipWorks[] = {{"patches", patch_works},   {"norm", norm_works},
+                                                            {"product", product_works}, {"gate", gate_works},
+                                                            {"unit", unit_works},       {"attention", attention_works}};
 constexpr const char* kOthers[] = {"convolution", "scan", "step", "optimizer"};
 
 // Rows and frames of scans that docs/benchmarks.md holds goals for: TRecViT-B's at 8 clips and 1, and few rows.
@@ -157,7 +155,7 @@ void add_bench_kernels(CLI::App& group, VerbContext& context) {
     verb.add_option(flag, values, doc)->delimiter(',')->allow_extra_args(false);
   };
   names("--kernels", options->kernels,
-        "some alone: patches,norm,product,gate,attention,step,convolution,scan,optimizer");
+        "some alone: patches,norm,product,gate,unit,step,attention,convolution,scan,optimizer");
   names("--scans", options->scans,
         "sizes of scan and convolution, ROWSxFRAMES; none: on a GPU those of docs/benchmarks.md, else the clips'");
   verb.add_option("--repeats", options->repeats, "timed runs of each")->check(CLI::Range(1, 100000));

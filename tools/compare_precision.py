@@ -2,7 +2,7 @@
 """Does training in bf16 follow fp32? Trains a small model both ways, and a third time in fp32 with a learning rate a
 millionth larger: what that changes is what rounding alone does to a run, the floor under every comparison of two.
 
-Every line holds the mean loss of a window of steps, or by how much another run's differs from it.
+Every line holds the mean loss of a window of steps, or by how much another run's differs from it; then what the run took.
 
   compare_precision.py --data DIR [--program build/trecvit] [--lrs 3e-3,3e-4] [--seeds 1] [--json FILE]
 """
@@ -45,7 +45,7 @@ def main():
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--window", type=int, default=50, help="steps to a mean: %(default)s")
     parser.add_argument("--workers", type=int, default=2, help="threads of each run that decode: %(default)s")
-    parser.add_argument("--jobs", type=int, default=3, help="runs at once: %(default)s")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once, which then share the machine: %(default)s")
     parser.add_argument("--json", help="where the numbers go as well")
     given = parser.parse_args()
     cases = [(lr, seed) for lr in given.lrs.split(",") for seed in given.seeds.split(",")]
@@ -54,13 +54,18 @@ def main():
         running = {(lr, seed, kind): pool.submit(train, given, Path(folder), lr, seed, kind)
                    for lr, seed in cases for kind in KINDS}
         for lr, seed in cases:
-            means = {kind: windows(running[lr, seed, kind].result()[0], given.window) for kind in KINDS}
+            runs = {kind: running[lr, seed, kind].result() for kind in KINDS}
+            means = {kind: windows(losses, given.window) for kind, (losses, _) in runs.items()}
             result = {"lr": float(lr), "seed": int(seed), "window": given.window, "loss": means["fp32"]}
             print(f"lr {lr}, seed {seed}, means of {given.window} steps")
             print(f"  {'fp32, loss':<18}" + " ".join(f"{loss:8.4f}" for loss in means["fp32"]))
             for kind in list(KINDS)[1:]:
                 result[kind] = [100 * (loss / base - 1) for loss, base in zip(means[kind], means["fp32"])]
                 print(f"  {kind + ', %':<18}" + " ".join(f"{percent:8.2f}" for percent in result[kind]), flush=True)
+            for kind, (_, report) in runs.items():
+                busy = "not known" if report["gpu_busy"] is None else f"{100 * report['gpu_busy']:.0f} %"
+                print(f"  {kind}: {1e3 * report['seconds_per_step']:.1f} ms a step, {100 * report['data_wait']:.1f} % of it "
+                      f"waiting for data; GPU busy {busy}", flush=True)
             results.append(result)
     if given.json:
         Path(given.json).write_text(json.dumps(results, indent=1) + "\n")

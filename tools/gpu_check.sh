@@ -128,7 +128,8 @@ fi
 
 if wanted training && [ -n "${TRECVIT_DATA:-}" ]; then
   check training 90 python3 "$here/compare_precision.py" --program "$bin/trecvit" --data "$TRECVIT_DATA" --device cuda:0 \
-    --config "$here/../configs/demo.yaml" --lrs 3e-4 --json "$results/training.json" || failed=1
+    --config "$here/../configs/demo.yaml" --lrs 3e-4 --workers "$(nproc)" --json "$results/training.json" || failed=1
+  cat "$results/training.log"
 fi
 
 # A model of one layer, so that a million frames take a minute.

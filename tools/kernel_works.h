@@ -34,13 +34,15 @@ std::vector<KernelWork> product_works(const KernelSizes& sizes, std::int64_t cli
 std::vector<KernelWork> gate_works(const KernelSizes& sizes, std::int64_t clips, std::int64_t frames);
 std::vector<KernelWork> attention_works(const KernelSizes& sizes, std::int64_t clips, std::int64_t frames);
 
+// What lies between the two linear maps of a recurrent block, without gradient: of clips, and of one frame of so many
+// streams, states overwritten.
+std::vector<KernelWork> unit_works(const KernelSizes& sizes, std::int64_t clips, std::int64_t frames);
+std::vector<KernelWork> step_works(const KernelSizes& sizes, std::int64_t streams);
+
 // Of rows over T frames, every row reset at the first. Where the plan is a chain over time (kernels/rg_lru), the serial
 // forms beside it.
 std::vector<KernelWork> conv_works(const KernelSizes& sizes, std::int64_t rows, std::int64_t frames);
 std::vector<KernelWork> scan_works(const KernelSizes& sizes, std::int64_t rows, std::int64_t frames);
-
-// One frame of so many streams between the two linear maps of a recurrent block, states overwritten.
-std::vector<KernelWork> step_works(const KernelSizes& sizes, std::int64_t streams);
 
 // AdamW with the gradient's norm, and the copy of the parameters in the type of the activations.
 std::vector<KernelWork> optimizer_works(const KernelSizes& sizes);

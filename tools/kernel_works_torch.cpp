@@ -59,6 +59,32 @@ ops::RgLruArgs scan_arguments(const KernelSizes& s, std::int64_t rows, std::int6
   return a;
 }
 
+// No states: the rows begin here.
+ops::RecurrentUnitArgs unit_arguments(const KernelSizes& s, std::int64_t rows, std::int64_t frames) {
+  const std::int64_t r = s.model.lru_width, h = s.model.heads, d = r / h;
+  const auto gate = [&] { return ops::Weight{wide_noise(s, {h, d, d}), noise(s, {h, d, d})}; };
+  return {.both = noise(s, {frames, rows, 2 * r}),
+          .conv_w = wide_noise(s, {4, r}),
+          .conv_b = wide_noise(s, {r}),
+          .input_gate = gate(),
+          .a_gate = gate(),
+          .input_bias = wide_zeros(s, {r}),
+          .a_bias = wide_zeros(s, {r}),
+          .a_param = wide_zeros(s, {r}),
+          .reset = first_frames(s, frames, rows)};
+}
+
+// Both branches and the gates' weights are read, the result is written, states are read and written.
+KernelWork unit_work(const std::string& name, const ops::RecurrentUnitArgs& a) {
+  const Tensor& w = a.input_gate.value;
+  double bytes = 1.5 * bytes_of({a.both}) + 2 * bytes_of({w});
+  if (a.overwrite) bytes += 2 * bytes_of({a.conv_state, a.h0});
+  return {.name = name,
+          .run = [a] { ops::recurrent_unit(a); },
+          .bytes = bytes,
+          .flops = 2.0 * static_cast<double>(a.both.numel()) * static_cast<double>(w.size(2))};
+}
+
 // The serial forms of forward, by channels to a thread, where the plan's own choice is a chain.
 std::vector<KernelWork> serial_scan_works([[maybe_unused]] const ops::RgLruArgs& a, [[maybe_unused]] double bytes,
                                           [[maybe_unused]] const std::string& size) {
@@ -231,26 +257,17 @@ std::vector<KernelWork> scan_works(const KernelSizes& s, std::int64_t rows, std:
   return works;
 }
 
+std::vector<KernelWork> unit_works(const KernelSizes& s, std::int64_t clips, std::int64_t frames) {
+  const std::int64_t rows = clips * s.model.tokens();
+  return {unit_work(text("recurrent unit ", rows, "x", frames), unit_arguments(s, rows, frames))};
+}
+
 std::vector<KernelWork> step_works(const KernelSizes& s, std::int64_t streams) {
-  const std::int64_t rows = streams * s.model.tokens(), r = s.model.lru_width, h = s.model.heads, d = r / h;
-  const auto gate = [&] { return ops::Weight{wide_noise(s, {h, d, d}), noise(s, {h, d, d})}; };
-  ops::RecurrentUnitArgs a{.both = noise(s, {1, rows, 2 * r}),
-                           .conv_w = wide_noise(s, {4, r}),
-                           .conv_b = wide_noise(s, {r}),
-                           .input_gate = gate(),
-                           .a_gate = gate(),
-                           .input_bias = wide_zeros(s, {r}),
-                           .a_bias = wide_zeros(s, {r}),
-                           .a_param = wide_zeros(s, {r}),
-                           .conv_state = noise(s, {rows, 3, r}),
-                           .h0 = wide_zeros(s, {rows, r}),
-                           .reset = at::zeros({1, rows}, at::TensorOptions().device(s.device).dtype(at::kBool)),
-                           .overwrite = true};
-  const double states = bytes_of({a.conv_state, a.h0}), weights = 2 * bytes_of({a.input_gate.value});
-  return {{.name = text("recurrent step, streams ", streams),
-           .run = [a] { ops::recurrent_unit(a); },
-           .bytes = 1.5 * bytes_of({a.both}) + 2 * states + weights,
-           .flops = 4.0 * static_cast<double>(rows) * static_cast<double>(r * d)}};
+  const std::int64_t rows = streams * s.model.tokens(), r = s.model.lru_width;
+  ops::RecurrentUnitArgs a = unit_arguments(s, rows, 1);
+  a.conv_state = noise(s, {rows, 3, r}), a.h0 = wide_zeros(s, {rows, r}), a.overwrite = true;
+  a.reset = at::zeros_like(a.reset);
+  return {unit_work(text("recurrent step, streams ", streams), a)};
 }
 
 std::vector<KernelWork> optimizer_works(const KernelSizes& s) {

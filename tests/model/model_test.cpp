@@ -128,6 +128,18 @@ TEST(Model, LongStreamsLoseNoFrame) {
   const Answers run = feed(model.net, video, {1}, state);
   const Tensor seen = run.pre_logits.to(at::kDouble).sum(0);
   EXPECT_LT(largest_difference(state.head_sum - kBefore, seen), 1e-6);
+  const Tensor mean = ((seen + kBefore) / (kBefore + 5)).to(at::kFloat);
+  EXPECT_LT(largest_difference(run.logits, model.net.frame_logits(mean)), 1e-6);
+}
+
+// Nothing adds up over a long stream: thousands of frames later it still says what the whole clip says.
+TEST(Model, LongStreamsAgreeWithTheClip) {
+  const SmallModel model;
+  const Tensor video = noise_video(2000, 1);
+  ModelState state = model.net.make_state(1);
+  const Answers streamed = feed(model.net, video, {1}, state), clip = whole(model.net, video);
+  EXPECT_LT(largest_difference(streamed.encoded, clip.encoded), kTolerance);
+  EXPECT_LT(largest_difference(streamed.logits, clip.logits), kTolerance);
 }
 
 TEST(Model, FirstStreamsShareTheirMemory) {
