@@ -128,10 +128,11 @@ def add_constancy(table, rows, model):
 
 
 def add_training(table, results):
+    """By how much means of a window of losses differ, at most."""
     for run in json_rows(results / "training.json"):
-        steps = run["window"] * len(run["loss"])
-        worst = max(map(abs, run["bf16"]))
-        table.add(f"bf16 against fp32, {steps} steps, lr {run['lr']:g}: loss", "%", BF16, None, worst, more_is_better=False)
+        work = f"{run['window'] * len(run['loss'])} steps, lr {run['lr']:g}, seed {run['seed']}, worst {run['window']}: "
+        for name, base in (("bf16 against fp32", "fp32"), ("bf16 against rounded", "fp32 from weights rounded to bf16")):
+            table.add(f"{work}bf16 against {base}", "%", BF16, None, max(map(abs, run[name])), more_is_better=False)
 
 
 def main():

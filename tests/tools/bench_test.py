@@ -104,7 +104,8 @@ class Table(unittest.TestCase):
                            {"name": "attention backward 256x12x197x64", "bandwidth": 0.5, **about, "p50": 0.65}],
             peer_attention__log=" 256 x 12 x 197 x 64  flash  forward    291.0 us  backward   1511.0 us\n"
                                 " 256 x 12 x 197 x 64  cuDNN  forward    216.0 us  backward   1301.0 us\n",
-            training__json=[{"lr": 3e-4, "seed": 1, "window": 50, "loss": [1.0] * 10, "bf16": [0.5, -1.5]}])
+            training__json=[{"lr": 3e-4, "seed": 1, "window": 50, "loss": [1.0] * 10,
+                             "bf16 against fp32": [0.5, -2.5], "bf16 against rounded": [0.5, -1.5]}])
         self.assertEqual(rows["streaming, 1 stream"], ["1.00 ms (graph)", "0.550 ms", "0.400 ms", "0.500 ms", "2.00", "must"])
         self.assertEqual(rows["its memory"], ["20.0 GiB", "14.0 GiB", "12.0 GiB", "15.0 GiB", "1.33", "no"])
         self.assertEqual(rows["B, 1 stream(s), frame 3,000 / frame 1,000: time"][-1], "no")
@@ -114,7 +115,9 @@ class Table(unittest.TestCase):
         self.assertEqual(rows["scan forward, 64 rows, T 4096: serial / chosen"][3:], ["4.00", "", "must"])
         self.assertEqual(rows["attention backward, 256 x 12 x 197 x 64"],
                          ["1,301 us (cuDNN)", "700 us", "450 us", "650 us", "2.00", "must"])
-        self.assertEqual(rows["bf16 against fp32, 500 steps, lr 0.0003: loss"][3:], ["1.50 %", "", "must"])
+        training = "500 steps, lr 0.0003, seed 1, worst 50: bf16 against fp32"
+        self.assertEqual(rows[training][3:], ["2.50 %", "", "no"])
+        self.assertEqual(rows[training + " from weights rounded to bf16"][3:], ["1.50 %", "", "must"])
         self.assertEqual(rows["clip forward, 8 x 32"][3:], ["not measured", "", ""])
         self.assertIn("GPU, commit abc", rows)
 
