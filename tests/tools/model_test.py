@@ -4,7 +4,9 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import cli
 
@@ -29,10 +31,25 @@ class Model(cli.Cli):
     def test_train(self):
         self.assertEqual(self.trained.returncode, 0, self.trained.stderr.decode())
         result = json.loads(self.trained.stdout)
-        self.assertEqual((result["steps"], result["interrupted"]), (2, False))
+        self.assertEqual((result["steps"], result["interrupted"], result["gpu_busy"]), (2, False, None))
+        self.assertTrue(0 <= result["data_wait"] <= 1)
         lines = [json.loads(line) for line in (self.run_dir / "train.jsonl").read_text().splitlines()]
         self.assertEqual([line["step"] for line in lines], [1, 2])
         self.assertTrue(self.model.is_dir())
+
+    def test_bf16_against_fp32(self):
+        out = self.folder / "precision.json"
+        root = Path(__file__).resolve().parents[2]
+        told = subprocess.run([sys.executable, root / "tools" / "compare_precision.py", "--program", cli.PROGRAM, "--data", self.data,
+                               "--config", root / "configs" / "tiny.yaml", "--device", "cpu", "--steps", "4", "--window", "2",
+                               "--jobs", "2", "--json", out], capture_output=True, text=True, timeout=240)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("bf16 against rounded", told.stdout)
+        (result,) = json.loads(out.read_text())
+        self.assertEqual(len(result["loss"]), 2)
+        for name, most in (("nudged against fp32", 0.1), ("rounded against fp32", 2), ("bf16 against fp32", 2)):
+            self.assertLess(max(map(abs, result[name])), most, name)
+        self.assertGreater(max(map(abs, result["rounded against fp32"])), 0)
 
     def test_old_checkpoints_go(self):
         run = self.folder / "kept"
