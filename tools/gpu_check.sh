@@ -36,7 +36,7 @@ wanted() { [[ $stages == *" $1 "* ]]; }
 limited() {
   local left=$((budget - SECONDS + started)) limit=$1
   shift
-  [ "$left" -gt 0 ] || { echo "out of time"; return 124; }
+  [ "$left" -gt 0 ] || { echo "out of time" >&2; return 124; }
   timeout "$((limit < left ? limit : left))" "$@"
 }
 
