@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "older_gpu.h"
 #include "ops/matmul.h"
 
 namespace trecvit::ops {
@@ -130,7 +131,9 @@ TEST(LinearOps, GpuLeavesTheFirstRowOfEveryFrameAlone) {
   for (const Case& c : kOnGpu) {
     const auto there = [&](const Tensor& t) { return t.to(c.device, c.dtype); };
     const Tensor y = there(at::full({3, 10, 16}, 7.0));
-    ASSERT_TRUE(affine_behind_first_gpu(there(x), there(kernel), there(addend), y));
+    const bool served = !older_than_ampere() || c.dtype == at::kFloat;
+    ASSERT_EQ(affine_behind_first_gpu(there(x), there(kernel), there(addend), y), served);
+    if (!served) continue;
     const Tensor ours = y.to(at::kCPU, at::kDouble);
     EXPECT_TRUE(ours.select(1, 0).eq(7).all().item().toBool());
     EXPECT_LE((ours.narrow(1, 1, 9) - expected).norm().item().toDouble(),
