@@ -104,6 +104,17 @@ void ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t num
   watch.lap(times_.change_s);
 }
 
+template <class Source>
+void ClipReader::decode(Source& source, const Target& target, Stopwatch& watch) {
+  watch.lap(times_.open_s);
+  source.decode(numbers_, [&](std::size_t k, const video::Frame& frame) {
+    watch.lap(times_.decode_s);
+    keep(k, frame, target);
+    watch.lap(times_.convert_s);
+  });
+  watch.lap(times_.decode_s);
+}
+
 void ClipReader::read_video(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target,
                             Stopwatch& watch) {
   video::Decoder decoder(
@@ -119,13 +130,7 @@ void ClipReader::read_video(const Sample& sample, std::int64_t epoch, std::int64
                 sample.end_s < 0 ? times.back() : sample.end_s, " s; its last frame is at ", times.back(), " s");
   }
   choose_frames(Timeline({begin, end}, options_.sampling.fps), begin - times.begin(), epoch, number);
-  watch.lap(times_.open_s);
-  decoder.decode(numbers_, [&](std::size_t k, const video::Frame& frame) {
-    watch.lap(times_.decode_s);
-    keep(k, frame, target);
-    watch.lap(times_.convert_s);
-  });
-  watch.lap(times_.decode_s);
+  decode(decoder, target, watch);
   times_.decoded += decoder.counts().frames;
 }
 
@@ -141,13 +146,7 @@ void ClipReader::read_folder(const Sample& sample, std::int64_t epoch, std::int6
   std::vector<double> times(static_cast<std::size_t>(sample.frames));
   std::iota(times.begin(), times.end(), 0.0);
   choose_frames(Timeline(times, 0), 0, epoch, number);
-  watch.lap(times_.open_s);
-  folder.decode(numbers_, [&](std::size_t k, const video::Frame& frame) {
-    watch.lap(times_.decode_s);
-    keep(k, frame, target);
-    watch.lap(times_.convert_s);
-  });
-  watch.lap(times_.decode_s);
+  decode(folder, target, watch);
   times_.decoded += folder.decoded();
 }
 

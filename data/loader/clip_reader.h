@@ -55,6 +55,9 @@ class ClipReader {
                   Stopwatch& watch);
   void read_folder(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target,
                    Stopwatch& watch);
+  // Decodes the chosen frames; Source: video::Decoder or video::FrameFolder.
+  template <class Source>
+  void decode(Source& source, const Target& target, Stopwatch& watch);
   void keep(std::size_t k, const video::Frame& frame, const Target& target);
 
   ClipReaderOptions options_;

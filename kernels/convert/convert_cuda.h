@@ -1,4 +1,4 @@
-// Conversion on CUDA devices of compute capability 8.0 and up: only enqueues work on `stream`.
+// Conversion on CUDA devices of compute capability 7.5 and up: only enqueues work on `stream`.
 #pragma once
 
 #include <cuda_runtime.h>

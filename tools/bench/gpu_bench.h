@@ -1,14 +1,11 @@
-// What the programs that time kernels on the GPU share: memory full of random numbers, medians of CUDA events, and
-// lines that compare with the bandwidth of a plain copy.
+// For programs that time kernels on the GPU without torch: memory full of random numbers, and medians of CUDA events.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "core/error.h"
@@ -68,34 +65,6 @@ inline double median_us(const std::function<void()>& work) {
   }
   std::nth_element(times.begin(), times.begin() + 5, times.end());
   return times[5] * 1e3;
-}
-
-// Per launch, in a CUDA graph of 24 that follow one another: without what a lone launch costs the host.
-inline double median_us_in_graph(const std::function<void(cudaStream_t)>& launch) {
-  constexpr int kLaunches = 24;
-  cudaStream_t stream;
-  cudaGraph_t graph;
-  cudaGraphExec_t ready;
-  succeed(cudaStreamCreate(&stream));
-  succeed(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-  for (int n = 0; n < kLaunches; ++n) launch(stream);
-  succeed(cudaStreamEndCapture(stream, &graph));
-  succeed(cudaGraphInstantiate(&ready, graph, 0));
-  const double us = median_us([&] { succeed(cudaGraphLaunch(ready, nullptr)); }) / kLaunches;
-  succeed(cudaGraphExecDestroy(ready));
-  succeed(cudaGraphDestroy(graph));
-  succeed(cudaStreamDestroy(stream));
-  return us;
-}
-
-// Bytes read and written per us by a copy of 1 GiB.
-inline double measure_copy(Pool& pool) {
-  constexpr std::int64_t kCopied = std::int64_t{1} << 30;
-  char* from = pool.take<char>(kCopied);
-  char* to = pool.take<char>(kCopied);
-  const double us = median_us([&] { succeed(cudaMemcpyAsync(to, from, kCopied, cudaMemcpyDeviceToDevice)); });
-  std::printf("copy of 1 GiB: %.0f GB/s read and written\n", 2e-3 * kCopied / us);
-  return 2.0 * kCopied / us;
 }
 
 }  // namespace trecvit::kernels
