@@ -14,8 +14,9 @@ namespace trecvit::kernels {
 //     be reading there.
 //   - Every block must wait, one without work too: a kernel that ends without having waited would let the next one
 //     overtake the one before.
-//   - let_next_start() comes after wait_for_previous(). So no more than two kernels run at once, and whatever older
-//     kernels wrote may be read without waiting.
+//   - Before it waits it may read parameters, and state that the frame before has left; nothing else, for of kernels
+//     that let the next one start before they wait themselves, as norms do, more than two run at once.
+//   - A kernel that changes parameters must not let the next one start early.
 // Both do nothing in code for GPUs before 9.0; launch_dependent() launches that plainly.
 __device__ __forceinline__ void wait_for_previous() {
 #if __CUDA_ARCH__ >= 900
@@ -179,6 +180,13 @@ __device__ __forceinline__ Gelu gelu(float y) {
   constexpr float kTwiceK = 2.0f * 0.7978845608028654f, kCubic = 0.044715f;
   const float y2 = y * y, s = logistic2(y * fmaf(-kLog2E * kTwiceK * kCubic, y2, -kLog2E * kTwiceK)), value = y * s;
   return {value, fmaf(fmaf(-value, s, value), fmaf(3.0f * kTwiceK * kCubic, y2, kTwiceK), s)};
+}
+
+// The same by the hardware's tangent.
+__device__ __forceinline__ float gelu_fast(float y) {
+  constexpr float kInner = 0.7978845608028654f, kCubic = 0.044715f;
+  const float half_y = 0.5f * y;
+  return fmaf(half_y, tanh_fast(y * fmaf(kInner * kCubic, y * y, kInner)), half_y);
 }
 
 __device__ __forceinline__ float softplus(float v) { return fmaxf(v, 0.0f) + log1pf(expf(-fabsf(v))); }

@@ -40,17 +40,25 @@ inline int largest_shared_memory() {
 // Launches a kernel, called `name`, that may start while the one before it on the stream still runs ("programmatic
 // dependent launch"), as Note [Early starts] in device.cuh says, where runs_hopper_code(); otherwise plainly. May be
 // captured into a graph. Failures: as check_launch().
+// Blocks come in clusters of `cluster` along x; more than one wants runs_hopper_code().
+template <class... Parameters, class... Arguments>
+void launch_clusters(const char* name, void (*kernel)(Parameters...), int cluster, dim3 grid, dim3 block,
+                     int shared_bytes, cudaStream_t stream, const Arguments&... arguments) {
+  cudaLaunchAttribute attributes[2] = {};
+  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[0].val.programmaticStreamSerializationAllowed = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
+  cudaLaunchConfig_t launch{};
+  launch.gridDim = grid, launch.blockDim = block, launch.dynamicSmemBytes = shared_bytes, launch.stream = stream;
+  launch.attrs = attributes, launch.numAttrs = !runs_hopper_code() ? 0 : cluster == 1 ? 1 : 2;
+  cudaLaunchKernelEx(&launch, kernel, arguments...);
+  check_launch(name);
+}
 template <class... Parameters, class... Arguments>
 void launch_dependent(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, int shared_bytes,
                       cudaStream_t stream, const Arguments&... arguments) {
-  cudaLaunchAttribute early{};
-  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  early.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t launch{};
-  launch.gridDim = grid, launch.blockDim = block, launch.dynamicSmemBytes = shared_bytes, launch.stream = stream;
-  launch.attrs = &early, launch.numAttrs = runs_hopper_code() ? 1 : 0;
-  cudaLaunchKernelEx(&launch, kernel, arguments...);
-  check_launch(name);
+  launch_clusters(name, kernel, 1, grid, block, shared_bytes, stream, arguments...);
 }
 
 // Of the current device.

@@ -177,10 +177,11 @@ std::vector<KernelWork> product_works(const KernelSizes& s, std::int64_t clips, 
     if (map.gelu_after) {
       add(" forward with gelu", once + again, [=] {
         Tensor argument;
-        ops::affine_gelu(x, w, bias, &argument);
+        ops::affine_gelu(x, w, bias, &argument, ops::Weights::kAnyAge);
       });
     } else {
-      add(map.residual ? " forward and sum" : " forward", once + again, [=] { ops::affine(x, w, bias, sum); });
+      add(map.residual ? " forward and sum" : " forward", once + again,
+          [=] { ops::affine(x, w, bias, sum, ops::Weights::kAnyAge); });
     }
     if (map.gelu_before) {
       add(" input gradient through gelu", once + bytes_of({x}), [=] { ops::input_gradient_before_gelu(y, w, x); });

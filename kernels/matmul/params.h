@@ -36,6 +36,8 @@ struct MatmulParams {
   MatmulEpilogue epilogue = MatmulEpilogue::kNone;  // other than kNone: batch is 1
   const Out* bias = nullptr;                        // [N]
   Out* aux = nullptr;                               // [M, N], rows as far apart as those of d
+  // B and the bias were there before the kernel in front on the stream began, and may be read before it has ended.
+  bool weights_are_old = false;
 };
 
 }  // namespace trecvit::kernels

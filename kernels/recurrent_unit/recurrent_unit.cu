@@ -70,11 +70,6 @@ __device__ __forceinline__ float next_state(float h, float u, float input_logit,
   const float m = sqrt_fast(tanh_fast(minus_log_a) * fmaf(a, a, 1.0f));  // tanh(v) = (1 - a^2) / (1 + a^2)
   return begins ? driven : fmaf(m, driven, a * h);
 }
-__device__ __forceinline__ float gelu_fast(float y) {
-  constexpr float kInner = 0.7978845608028654f, kCubic = 0.044715f;
-  const float half_y = 0.5f * y;
-  return fmaf(half_y, tanh_fast(y * fmaf(kInner * kCubic, y * y, kInner)), half_y);
-}
 
 template <int D>
 class Unit {

@@ -71,13 +71,14 @@ bool gelu_in_product(const Tensor& x) { return x.is_cuda() && x.scalar_type() ==
 
 }  // namespace
 
-Tensor affine(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Tensor& residual) {
+Tensor affine(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Tensor& residual, Weights age) {
+  (void)age;
 #ifdef TRECVIT_TORCH_CUDA
   if (x.is_cuda()) {
     const Tensor y = at::empty({x.size(0), kernel.size(1)}, x.options());
     const bool done = with_gpu_type(x, [&]<class Io>(Io) {
       auto p = forward<Io>(x, kernel, y);
-      p.epilogue = MatmulEpilogue::kBias, p.bias = data<Io>(bias);
+      p.epilogue = MatmulEpilogue::kBias, p.bias = data<Io>(bias), p.weights_are_old = age == Weights::kOld;
       if (residual.defined()) p.c = matrix<const Io>(residual);
       return multiply(p, x);
     });
@@ -105,18 +106,19 @@ bool affine_behind_first_gpu(const Tensor& x, const Tensor& kernel, const Tensor
   return false;
 }
 
-Tensor affine_gelu(const Tensor& x, const Tensor& kernel, const Tensor& bias, Tensor* argument) {
+Tensor affine_gelu(const Tensor& x, const Tensor& kernel, const Tensor& bias, Tensor* argument, Weights age) {
 #ifdef TRECVIT_TORCH_CUDA
   if (gelu_in_product(x)) {
     const Tensor y = at::empty({x.size(0), kernel.size(1)}, x.options());
     if (argument) *argument = at::empty_like(y);
     auto p = forward<kernels::Bf16>(x, kernel, y);
     p.epilogue = MatmulEpilogue::kBiasGelu, p.bias = data<kernels::Bf16>(bias);
+    p.weights_are_old = age == Weights::kOld;
     if (argument) p.aux = data<kernels::Bf16>(*argument);
     if (multiply(p, x)) return y;
   }
 #endif
-  const Tensor before = affine(x, kernel, bias);
+  const Tensor before = affine(x, kernel, bias, {}, age);
   if (argument) *argument = before;
   return at::gelu(before, "tanh");
 }

@@ -6,9 +6,13 @@
 
 namespace trecvit::ops {
 
+// When kernel and bias were written last. Old ones were there before anything that now runs on the GPU began, so that
+// they may be read early; those of a model that does not learn are.
+enum class Weights { kOld, kAnyAge };
+
 // x [M, in] kernel [in, out] + bias [out] + residual [M, out] (undefined: none) -> [M, out].
-at::Tensor affine(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias,
-                  const at::Tensor& residual = {});
+at::Tensor affine(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias, const at::Tensor& residual,
+                  Weights age);
 
 // x [F, n, in] kernel [in, out] + addend [n, out], the same for all F, into the rows 1 to n of y [F, n + 1, out], whose
 // rows 0 are left alone. False, with nothing done, where x is not on a GPU or the library has no such product.
@@ -16,7 +20,8 @@ bool affine_behind_first_gpu(const at::Tensor& x, const at::Tensor& kernel, cons
                              const at::Tensor& y);
 
 // gelu_tanh(x kernel + bias). `argument`, unless null, receives what gelu was given.
-at::Tensor affine_gelu(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias, at::Tensor* argument);
+at::Tensor affine_gelu(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias, at::Tensor* argument,
+                       Weights age);
 
 // The gradient of x [M, in] from that of y, dy [M, out].
 at::Tensor input_gradient(const at::Tensor& dy, const at::Tensor& kernel);

@@ -22,7 +22,8 @@ void expect_matches(const Shape& shape, MatmulEpilogue epilogue, bool transpose_
   SCOPED_TRACE(testing::Message() << shape.rows << "x" << shape.columns << "x" << shape.inner << " epilogue "
                                   << static_cast<int>(epilogue) << " transposed " << transpose_a << transpose_b);
   const std::int64_t all = shape.rows * shape.columns;
-  const bool keeps_argument = epilogue == MatmulEpilogue::kBiasGelu, slope = epilogue == MatmulEpilogue::kGeluSlope;
+  const bool keeps_argument = epilogue == MatmulEpilogue::kBiasGelu && !add,
+             slope = epilogue == MatmulEpilogue::kGeluSlope;
   Rng rng(5);
   const auto a = random_numbers<In>(shape.rows * shape.inner, rng, 1.0);
   const auto b = random_numbers<In>(shape.inner * shape.columns, rng, 0.2);
@@ -30,6 +31,7 @@ void expect_matches(const Shape& shape, MatmulEpilogue epilogue, bool transpose_
   const auto bias = random_numbers<Out>(shape.columns, rng, 1.0);
   const auto fill = [&](auto& p, const auto* a_data, const auto* b_data, const auto* c_data, const auto* bias_data) {
     p.rows = shape.rows, p.columns = shape.columns, p.inner = shape.inner, p.epilogue = epilogue;
+    p.weights_are_old = true;
     p.transpose_a = transpose_a, p.transpose_b = transpose_b;
     p.a = {a_data, transpose_a ? shape.rows : shape.inner};
     p.b = {b_data, transpose_b ? shape.inner : shape.columns};
@@ -81,6 +83,19 @@ TEST(GpuMatmul, MatchesTheReference) {
     if (shape.rows % 8 != 0) continue;  // transposed, they are the stride of A
     expect_matches<float, float>(shape, MatmulEpilogue::kNone, true, false, false, 1e-5);
     expect_matches<Bf16, float>(shape, MatmulEpilogue::kNone, true, false, false, 1e-5);
+  }
+}
+
+// The sizes of the form for few rows, and next to them; see kernels/matmul/few_rows.h.
+TEST(GpuMatmul, FewRowsMatchTheReference) {
+  if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
+  constexpr Shape shapes[] = {{1, 64, 64},     {17, 128, 192}, {65, 64, 64},    {72, 192, 128},  {105, 64, 192},
+                              {197, 2304, 64}, {197, 64, 768}, {197, 192, 768}, {208, 64, 1536}, {197, 64, 3072},
+                              {257, 128, 320}, {272, 64, 64},  {413, 128, 64}};
+  for (const Shape& shape : shapes) {
+    expect_matches<Bf16, Bf16>(shape, MatmulEpilogue::kNone, false, false, false, 1e-2);
+    expect_matches<Bf16, Bf16>(shape, MatmulEpilogue::kBias, false, false, true, 1e-2);
+    expect_matches<Bf16, Bf16>(shape, MatmulEpilogue::kBiasGelu, false, false, true, 1e-2);
   }
 }
 
