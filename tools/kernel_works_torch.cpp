@@ -124,6 +124,15 @@ struct Map {
   bool residual = false, gelu_after = false, gelu_before = false, first = false;
 };
 
+// What streaming asks for: only with old weights may the form for few rows be taken.
+std::function<void()> frame_product(const Map& map, const Tensor& x, const Tensor& w, const Tensor& bias,
+                                    const Tensor& sum, bool old) {
+  const auto age = old ? ops::Weights::kOld : ops::Weights::kAnyAge;
+  const Tensor residual = map.residual ? sum.narrow(0, 0, x.size(0)) : Tensor();
+  if (map.gelu_after) return [=] { ops::affine_gelu(x, w, bias, nullptr, age); };
+  return [=] { ops::affine(x, w, bias, residual, age); };
+}
+
 }  // namespace
 
 std::vector<KernelWork> patch_works(const KernelSizes& s, std::int64_t clips, std::int64_t frames) {
@@ -190,6 +199,15 @@ std::vector<KernelWork> product_works(const KernelSizes& s, std::int64_t clips, 
     }
     const double wide = static_cast<double>(w.numel()) * 4 - bytes_of({w});  // its gradient is fp32
     add(" weight gradient", once + wide + bytes_of({y}), [=] { ops::weight_gradients(x, y); });
+    if (map.first) continue;
+    const std::int64_t tokens = s.model.tokens();
+    for (const bool old : {true, false}) {
+      works.push_back(
+          {.name = text(name, " of a frame", old ? "" : " by cuBLASLt", " ", tokens, "x", map.in, "x", map.out),
+           .run = frame_product(map, x.narrow(0, 0, tokens), w, bias, sum, old),
+           .bytes = bytes_of({w}) + (once + again - bytes_of({w})) * static_cast<double>(tokens) / rows,
+           .flops = flops * static_cast<double>(tokens) / rows});
+    }
   }
   return works;
 }
