@@ -7,13 +7,10 @@
 #include "data/datasets/official.h"
 #include "synth_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
 
 namespace fs = std::filesystem;
-using data_test::small_config;
-using data_test::small_set;
-using data_test::TempFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -151,4 +148,4 @@ TEST(Check, SaysHowManyOfTheOfficialVideosAreHere) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test
