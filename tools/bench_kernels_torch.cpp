@@ -29,7 +29,7 @@ using ClipWorks = std::vector<KernelWork> (*)(const KernelSizes&, std::int64_t c
 constexpr std::pair<const char*, ClipWorks> kClipWorks[] = {{"patches", patch_works},   {"norm", norm_works},
                                                             {"product", product_works}, {"gate", gate_works},
                                                             {"unit", unit_works},       {"attention", attention_works}};
-constexpr const char* kOthers[] = {"convolution", "scan", "step", "optimizer"};
+constexpr const char* kOthers[] = {"convolution", "scan", "step", "optimizer", "convert"};
 
 // Rows and frames of scans that docs/benchmarks.md holds goals for: TRecViT-B's at 8 clips and 1, and few rows.
 constexpr std::pair<std::int64_t, std::int64_t> kGpuScans[] = {
@@ -136,6 +136,7 @@ BenchReport Bench::operator()() {
     measure("scan", [&] { return scan_works(sizes_, rows, frames); });
   }
   measure("optimizer", [&] { return optimizer_works(sizes_); });
+  measure("convert", [&] { return convert_works(sizes_); });
   return std::move(report_);
 }
 
@@ -173,7 +174,7 @@ void add_bench_kernels(CLI::App& group, VerbContext& context) {
     verb.add_option(flag, values, doc)->delimiter(',')->allow_extra_args(false);
   };
   names("--kernels", options->kernels,
-        "some alone: patches,norm,product,gate,unit,step,attention,convolution,scan,optimizer");
+        "some alone: patches,norm,product,gate,unit,step,attention,convolution,scan,optimizer,convert");
   names("--scans", options->scans,
         "sizes of scan and convolution, ROWSxFRAMES; none: on a GPU those of docs/benchmarks.md, else the clips'");
   verb.add_option("--repeats", options->repeats, "timed runs of each")->check(CLI::Range(1, 100000));
