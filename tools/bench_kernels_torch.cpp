@@ -115,8 +115,8 @@ void Bench::measure(const std::string& kernel, const std::function<std::vector<K
   clear_memory();
 }
 
-// Makes room for sizes to come. CUDA's driver clears what it is given back, and until it has, kernels are slower: on an
-// H100 by 11 %, for a second per 435 GB, a seventh of what a copy moves (docs/benchmarks.md).
+// Makes room for sizes to come, and waits: after memory was given back everything is slower, as if the driver cleared
+// it meanwhile; on an H100 by 11 %, for a second per 430 GB, a seventh of what a copy moves (docs/benchmarks.md).
 void Bench::clear_memory() {
   constexpr double kOfCopy = 1.0 / 12;
   const auto bytes = static_cast<double>(free_cached_gpu_memory(sizes_.device.str()));
