@@ -52,8 +52,8 @@ Json to_json(const Checked& checked) {
           {"coverage", coverage(checked.dataset, report.usable)},
           {"classes", checked.dataset.labels.size()},
           {"unlabelled", report.classes.unlabelled},
-          {"smallest_class", report.smallest_class},
-          {"largest_class", report.largest_class},
+          {"smallest_class", report.classes.smallest},
+          {"largest_class", report.classes.largest},
           {"empty_classes", names_of(report.empty_classes, checked.dataset.labels)},
           {"frames", report.frames},
           {"fewest_frames", report.fewest_frames},
@@ -67,7 +67,8 @@ void print_tables(const std::vector<Checked>& all) {
       {"split", "format", "videos", "usable", "official", "classes", "per class", "unlabelled", "frames"}};
   for (const auto& [dataset, r] : all) {
     rows.push_back({dataset.split, dataset.format, text(r.videos), text(r.usable), r.official ? text(r.official) : "-",
-                    text(dataset.labels.size()), text(r.smallest_class, "..", r.largest_class), text(r.classes.unlabelled),
+                    text(dataset.labels.size()), text(r.classes.smallest, "..", r.classes.largest),
+                    text(r.classes.unlabelled),
                     r.frames ? text(r.frames, " (", r.fewest_frames, "..", r.most_frames, ")") : "-"});
   }
   print(table(rows));

@@ -83,7 +83,6 @@ double balance(const std::vector<std::int64_t>& counts) {
 
 Json to_json(const Measured& m) {
   const auto& counts = m.stats.classes.videos;
-  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
   return {{"split", m.dataset.split},
           {"format", m.dataset.format},
           {"videos", m.stats.videos},
@@ -97,8 +96,8 @@ Json to_json(const Measured& m) {
           {"sizes", object_of(ranking(m.stats, size_of))},
           {"rates", object_of(ranking(m.stats, rate_of))},
           {"classes", counts.size()},
-          {"smallest_class", counts.empty() ? 0 : *least},
-          {"largest_class", counts.empty() ? 0 : *most},
+          {"smallest_class", m.stats.classes.smallest},
+          {"largest_class", m.stats.classes.largest},
           {"balance", balance(counts)},
           {"unlabelled", m.stats.classes.unlabelled},
           {"class_counts", counts}};
@@ -130,7 +129,8 @@ void print_tables(const Measured& m) {
   std::vector<double> per_class(counts.begin(), counts.end());
   row("videos/class", per_class, 0, true);
   print(table(rows));
-  print(table({{"videos", text(stats.videos, ", ", stats.facts.size(), " readable, ", stats.classes.unlabelled, " unlabelled")},
+  print(table({{"videos",
+                text(stats.videos, ", ", stats.facts.size(), " readable, ", stats.classes.unlabelled, " unlabelled")},
                {"codecs", commonest(ranking(stats, codec_of))},
                {"sizes", commonest(ranking(stats, size_of))},
                {"rates", commonest(ranking(stats, rate_of))},

@@ -47,4 +47,9 @@ std::vector<KernelWork> scan_works(const KernelSizes& sizes, std::int64_t rows, 
 // AdamW with the gradient's norm, and the copy of the parameters in the type of the activations.
 std::vector<KernelWork> optimizer_works(const KernelSizes& sizes);
 
+// Decoded frames of some sizes (8-bit 4:2:0, noise) to the model's RGB levels, of the centre and of three crops. On a
+// GPU the kernel, from planes that are there already; on the CPU what one thread of a loader does: the conversion, and
+// beside it keeping the planes for a GPU.
+std::vector<KernelWork> convert_works(const KernelSizes& sizes);
+
 }  // namespace trecvit::tools

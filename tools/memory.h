@@ -13,8 +13,8 @@ std::int64_t peak_memory();
 std::int64_t peak_gpu_memory(const std::string& device);
 void reset_peak_gpu_memory(const std::string& device);
 
-// Gives memory that LibTorch keeps for later back to the GPU.
-void free_cached_gpu_memory();
+// Gives memory that LibTorch keeps for later back to `device`; tells how many bytes. 0 on the CPU.
+std::int64_t free_cached_gpu_memory(const std::string& device);
 
 // Of the two, the one that `device` has.
 std::int64_t peak_bytes(const std::string& device);

@@ -35,10 +35,18 @@ void reset_peak_gpu_memory([[maybe_unused]] const std::string& device) {
 #endif
 }
 
-void free_cached_gpu_memory() {
+std::int64_t free_cached_gpu_memory([[maybe_unused]] const std::string& device) {
 #ifdef TRECVIT_TORCH_CUDA
-  if (torch::cuda::is_available()) c10::cuda::CUDACachingAllocator::emptyCache();
+  using namespace c10::cuda::CUDACachingAllocator;
+  const at::Device where = parse_device(device);
+  if (where.is_cuda()) {
+    const auto held = [&] { return getDeviceStats(where.index()).reserved_bytes[0].current; };
+    const std::int64_t before = held();
+    emptyCache();
+    return before - held();
+  }
 #endif
+  return 0;
 }
 
 std::int64_t peak_bytes(const std::string& device) {

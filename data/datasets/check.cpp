@@ -154,10 +154,6 @@ void look_at_classes(const Dataset& dataset, CheckReport& report) {
     }
   }
   const std::vector<std::int64_t>& videos = report.classes.videos;
-  if (videos.empty()) return;
-  const auto [least, most] = std::minmax_element(videos.begin(), videos.end());
-  report.smallest_class = *least;
-  report.largest_class = *most;
   for (std::size_t c = 0; c < videos.size(); ++c) {
     if (videos[c] == 0) report.empty_classes.push_back(static_cast<std::int64_t>(c));
   }

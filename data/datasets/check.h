@@ -44,11 +44,10 @@ struct CheckReport {
   std::int64_t official = 0;      // how many the publisher's set has; 0: not known
   std::vector<Problem> problems;  // by sample, then kind
   ClassCounts classes;
-  std::int64_t smallest_class = 0, largest_class = 0;  // over labels
-  std::vector<std::int64_t> empty_classes;             // labels without a video
-  std::int64_t frames = 0;                             // full: of all usable videos
-  std::int64_t fewest_frames = 0, most_frames = 0;     // full: of one usable video
-  std::vector<std::uint64_t> fingerprints;             // full: by sample, of the file's bytes; 0: not known
+  std::vector<std::int64_t> empty_classes;          // labels without a video
+  std::int64_t frames = 0;                          // full: of all usable videos
+  std::int64_t fewest_frames = 0, most_frames = 0;  // full: of one usable video
+  std::vector<std::uint64_t> fingerprints;          // full: by sample, of the file's bytes; 0: not known
 };
 
 // `progress`(done, total) is called from one thread at a time. The report does not depend on the number of workers.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cctype>
 
 #include "core/error.h"
@@ -81,6 +82,10 @@ ClassCounts count_classes(const Dataset& dataset) {
   for (const Sample& sample : dataset.samples) {
     const bool known = sample.label >= 0 && sample.label < std::ssize(dataset.labels);
     (known ? counts.videos[static_cast<std::size_t>(sample.label)] : counts.unlabelled) += 1;
+  }
+  if (!counts.videos.empty()) {
+    const auto [least, most] = std::minmax_element(counts.videos.begin(), counts.videos.end());
+    counts.smallest = *least, counts.largest = *most;
   }
   return counts;
 }

@@ -34,6 +34,7 @@ bool is_video(const std::filesystem::path& path);
 struct ClassCounts {
   std::vector<std::int64_t> videos;
   std::int64_t unlabelled = 0;
+  std::int64_t smallest = 0, largest = 0;  // of videos
 };
 ClassCounts count_classes(const Dataset& dataset);
 

@@ -8,12 +8,8 @@
 #include "clip_support.h"
 #include "data/transforms/mixing.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
-
-using data_test::Clip;
-using data_test::kFrames;
-using data_test::kHeight;
 
 TEST(Augmentation, PartsDoNotDisturbOneAnother) {
   AugmentConfig plain;
@@ -161,4 +157,4 @@ TEST(Mixing, WeightIsTheShareOfTheLabel) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

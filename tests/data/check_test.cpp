@@ -7,13 +7,10 @@
 #include "data/datasets/official.h"
 #include "synth_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
 
 namespace fs = std::filesystem;
-using data_test::small_config;
-using data_test::small_set;
-using data_test::TempFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -43,8 +40,8 @@ TEST(Check, WholeSetHasNoProblems) {
   EXPECT_EQ(report.usable, 12);
   EXPECT_TRUE(report.problems.empty()) << report.problems[0].sentence;
   EXPECT_EQ(report.official, 0);
-  EXPECT_EQ(report.smallest_class, 1);
-  EXPECT_EQ(report.largest_class, 1);
+  EXPECT_EQ(report.classes.smallest, 1);
+  EXPECT_EQ(report.classes.largest, 1);
   EXPECT_GE(report.fewest_frames, 6);
   EXPECT_LE(report.most_frames, 9);
   EXPECT_GE(report.frames, 12 * 6);
@@ -69,7 +66,7 @@ TEST(Check, QuickFindsWhatCannotBeOpened) {
               ElementsAre("2 missing", "3 empty", "4 unreadable", "5 unreadable", "6 duplicate", "8 unlabelled"));
   EXPECT_EQ(report.usable, 8);
   EXPECT_EQ(report.classes.unlabelled, 1);
-  EXPECT_EQ(report.smallest_class, 0);
+  EXPECT_EQ(report.classes.smallest, 0);
   EXPECT_EQ(report.problems[1].sample, 2);
   EXPECT_THAT(report.problems[0].sentence, HasSubstr("2.webm does not exist"));
 }
@@ -151,4 +148,4 @@ TEST(Check, SaysHowManyOfTheOfficialVideosAreHere) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

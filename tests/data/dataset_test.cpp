@@ -5,14 +5,10 @@
 #include "data/datasets/csv.h"
 #include "synth_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
 
 namespace fs = std::filesystem;
-using data_test::error_of;
-using data_test::small_config;
-using data_test::small_set;
-using data_test::TempFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -355,4 +351,4 @@ TEST(DataConfig, ChecksNameKeyAndValue) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

@@ -7,11 +7,10 @@
 #include "synth_support.h"
 #include "video_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
 
 namespace fs = std::filesystem;
-using data_test::TempFolder;
 using video_test::read_bytes;
 using video_test::silence;
 using video_test::write_bytes;
@@ -150,4 +149,4 @@ TEST_P(EveryFault, IsFoundAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

@@ -9,18 +9,10 @@
 #include "data/video/encoder.h"
 #include "loader_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
 
 namespace fs = std::filesystem;
-using data_test::batches;
-using data_test::clip_of;
-using data_test::error_of;
-using data_test::same;
-using data_test::small_config;
-using data_test::small_set;
-using data_test::Spoilt;
-using data_test::TempFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -145,4 +137,4 @@ TEST(Loader, ExtractedFramesAreReadAsTheVideo) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

@@ -6,13 +6,8 @@
 #include "kernels/convert/reference.h"
 #include "loader_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
-
-using data_test::batches;
-using data_test::small_config;
-using data_test::small_set;
-using data_test::Spoilt;
 
 // [T, B, H, W, 3], by way of the packed form.
 std::vector<std::uint8_t> levels_of(const ClipBatch& batch) {
@@ -114,4 +109,4 @@ TEST(LoaderPlanes, AreRefusedWhereTrainingChangesLevels) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

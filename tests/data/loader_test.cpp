@@ -6,18 +6,10 @@
 
 #include "loader_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
 
 namespace fs = std::filesystem;
-using data_test::batches;
-using data_test::clip_of;
-using data_test::error_of;
-using data_test::same;
-using data_test::small_config;
-using data_test::small_set;
-using data_test::Spoilt;
-using data_test::TempFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -304,4 +296,4 @@ TEST(Loader, CanBeDroppedWhileWorkersAreBusy) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

@@ -4,13 +4,10 @@
 
 #include "synth_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
 
 namespace fs = std::filesystem;
-using data_test::small_config;
-using data_test::small_set;
-using data_test::TempFolder;
 
 TEST(Stats, CountsWhatIsThere) {
   const Dataset dataset = open_dataset(small_config(small_set("kinetics")), "train");
@@ -45,4 +42,4 @@ TEST(Stats, LeavesOutWhatCannotBeRead) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

@@ -13,14 +13,10 @@
 #include "data/video/decoder.h"
 #include "synth_support.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
 
 namespace fs = std::filesystem;
-using data_test::error_of;
-using data_test::small_set;
-using data_test::small_synth;
-using data_test::TempFolder;
 using testing::HasSubstr;
 
 TEST(Synth, ClassesComeInReversedPairs) {
@@ -245,4 +241,4 @@ TEST(Synth, OptionsAreChecked) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

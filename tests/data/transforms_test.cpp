@@ -7,13 +7,8 @@
 #include "data/transforms/clip_ops.h"
 #include "data/transforms/rand_augment.h"
 
-namespace trecvit {
+namespace trecvit::data_test {
 namespace {
-
-using data_test::Clip;
-using data_test::kFrames;
-using data_test::kHeight;
-using data_test::kWidth;
 
 std::uint8_t clamped(double value) { return static_cast<std::uint8_t>(std::clamp(std::lround(value), 0L, 255L)); }
 
@@ -235,4 +230,4 @@ TEST(ClipOps, NoiseFillsTheSameRectangleInEveryFrame) {
 }
 
 }  // namespace
-}  // namespace trecvit
+}  // namespace trecvit::data_test

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/rng.h"
+#include "model/model_fixture.h"
 
 namespace trecvit {
 namespace {
@@ -14,18 +15,9 @@ namespace {
 constexpr double kTolerance = 1e-5;  // fp32, other shapes of the same products
 
 std::unique_ptr<Model> small_model(at::Device device = at::kCPU, at::ScalarType dtype = at::kFloat) {
-  ModelConfig config;
-  config.variant = "mu";
-  config.width = 16;
-  config.depth = 2;
-  config.heads = 2;
-  config.mlp_width = 32;
+  ModelConfig config = small_config();
   config.lru_width = 32;
-  config.classes = 5;
-  config.head_width = 24;
-  config.patch = 4;
-  config.image_height = config.image_width = 8;
-  config.check();
+  config.image_width = 8;
   auto model = std::make_unique<Model>();
   model->net = std::make_unique<TRecViT>(model->store, config);
   model->net->set_dtype(dtype);

@@ -8,24 +8,16 @@
 
 #include "formats/temp_files.h"
 #include "io/model_file.h"
+#include "model/model_fixture.h"
 #include "model/tensors.h"
 
 namespace trecvit {
 
-// 2 pairs of blocks, width 16, 2 heads, 2x2 patches of 4 pixels.
+// The models' small configuration on 2x2 patches.
 inline ModelConfig tiny_config(std::int64_t classes = 3) {
-  ModelConfig config;
-  config.variant = "mu";
-  config.width = 16;
-  config.depth = 2;
-  config.heads = 2;
-  config.mlp_width = 32;
-  config.lru_width = 24;
+  ModelConfig config = small_config();
+  config.image_width = 8;
   config.classes = classes;
-  config.head_width = 20;
-  config.patch = 4;
-  config.image_height = config.image_width = 8;
-  config.check();
   return config;
 }
 

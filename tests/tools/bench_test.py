@@ -46,7 +46,7 @@ class Bench(cli.Cli):
         rows = self.rows("kernels", "--batch", "2", "--frames", "3", "--scans", "12x4", "--repeats", "2")
         for name in ("patches 2x3", "rms norm backward 30x32", "linear_x|y forward 30x32x128", "gate forward 30x2x32x32",
                      "attention backward 6x2x5x16", "recurrent step, streams 2", "convolution forward 12x4",
-                     "scan forward 12x4", "scan backward 12x4"):
+                     "scan forward 12x4", "scan backward 12x4", "convert 64 of 427x240, crops 1", "keep 64 of 1280x720, crops 3"):
             self.assertGreater(rows[name]["bandwidth"], 0, name)
         product = rows["mlp down input gradient through gelu 30x128x32"]
         self.assertAlmostEqual(product["mfu"] * rows["ceiling: product of 512^3"]["value"], product["value"],
