@@ -2,11 +2,13 @@
 // the columns of D, the bias, runs along the rows of D', where its epilogues want it.
 #include <cublasLt.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 
 #include "kernels/launch.h"
 #include "kernels/matmul/few_rows.h"
@@ -91,7 +93,59 @@ std::int64_t alignment(const void* pointer) {
   return address % 256 == 0 ? 256 : static_cast<std::int64_t>(address & -address);
 }
 
-// The library's choices so far, and its context, of one device.
+template <class T>
+T configured(const cublasLtMatmulAlgo_t& algorithm, cublasLtMatmulAlgoConfigAttributes_t attribute) {
+  T value{};
+  succeed(cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, sizeof value, nullptr), "inspect");
+  return value;
+}
+
+// Blocks of threads that share what they read; 0: a shape that choose() does not ask for.
+int cluster_blocks(const cublasLtMatmulAlgo_t& algorithm) {
+  switch (configured<std::uint16_t>(algorithm, CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID)) {
+    case CUBLASLT_CLUSTER_SHAPE_1x1x1:
+      return 1;
+    case CUBLASLT_CLUSTER_SHAPE_2x1x1:
+    case CUBLASLT_CLUSTER_SHAPE_1x2x1:
+      return 2;
+    case CUBLASLT_CLUSTER_SHAPE_4x2x1:
+    case CUBLASLT_CLUSTER_SHAPE_2x4x1:
+      return 8;
+    default:
+      return 0;
+  }
+}
+
+// Which of the library's candidates to take: its first, but for two cases in which that is not the fastest on Hopper
+// (docs/benchmarks.md, "The library's choice of a product").
+//   - One wave of small tiles along a long inner dimension waits for operands from L2. Clusters of eight read the
+//   least.
+//   - Many waves along a short one end tiles all the time. Tiles of 128 x 128 end while others are calculated.
+template <class In, class Out>
+std::size_t choose(const MatmulParams<In, Out>& p, std::span<const cublasLtMatmulHeuristicResult_t> found) {
+  if (sizeof(In) != 2 || p.batch > 1 || architecture() != 90) return 0;
+  const auto first = [&](const auto& suits) {
+    const auto it = std::find_if(found.begin(), found.end(), suits);
+    return it == found.end() ? 0 : static_cast<std::size_t>(it - found.begin());
+  };
+  const double waves = found[0].wavesCount,
+               tile = static_cast<double>(p.rows * p.columns) / (waves * multiprocessors());
+  const int sharing = cluster_blocks(found[0].algo);
+  if (waves <= 1 && tile <= 96 * 128 && p.inner >= 768 && (sharing == 1 || sharing == 2)) {
+    return first([](const cublasLtMatmulHeuristicResult_t& candidate) {
+      const double filled = candidate.wavesCount;
+      return cluster_blocks(candidate.algo) == 8 && filled >= 0.85 && filled <= 1;
+    });
+  }
+  if (waves >= 4 && p.inner <= 1536 && !p.aux) {
+    return first([](const cublasLtMatmulHeuristicResult_t& candidate) {
+      return configured<std::uint32_t>(candidate.algo, CUBLASLT_ALGO_CONFIG_TILE_ID) == CUBLASLT_MATMUL_TILE_128x128;
+    });
+  }
+  return 0;
+}
+
+// The choices so far, and the library's context, of one device.
 using Key = std::array<std::int64_t, 24>;
 struct Library {
   cublasLtHandle_t handle = nullptr;
@@ -165,11 +219,14 @@ bool matmul_cuda(const MatmulParams<In, Out>& p, void* workspace, cudaStream_t s
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, static_cast<std::uint32_t>(alignment(p.a.data)));
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, static_cast<std::uint32_t>(alignment(addend)));
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, static_cast<std::uint32_t>(alignment(p.d.data)));
-    cublasLtMatmulHeuristicResult_t found{};
+    std::array<cublasLtMatmulHeuristicResult_t, 8> found{};
     int count = 0;
-    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(library.handle, description.get(), b.get(), a.get(),
-                                                                 c.get(), d.get(), opaque, 1, &found, &count);
-    if (status == CUBLAS_STATUS_SUCCESS && count == 1) choice->second = found.algo;
+    const cublasStatus_t status =
+        cublasLtMatmulAlgoGetHeuristic(library.handle, description.get(), b.get(), a.get(), c.get(), d.get(), opaque,
+                                       static_cast<int>(found.size()), found.data(), &count);
+    if (status == CUBLAS_STATUS_SUCCESS && count > 0) {
+      choice->second = found[choose(p, std::span(found).first(static_cast<std::size_t>(count)))].algo;
+    }
   }
   if (!choice->second) return false;
   const float one = 1, addend_factor = p.c.data ? 1 : 0;
