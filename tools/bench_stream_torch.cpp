@@ -73,7 +73,7 @@ void bench(BenchReport& report, const Options& options, const Model& model, std:
   // Parameters and pixels are read, states read and written.
   row.bytes = static_cast<double>(model.store.count()) * static_cast<double>(at::elementSize(model.net->dtype())) +
               static_cast<double>(streams) * static_cast<double>(batch.pixels(0).size()) +
-              2 * static_cast<double>(batch.state_bytes());
+              static_cast<double>(batch.state_bytes_moved());
   report.rows.push_back(std::move(row));
   if (options.frames > kEarly) {
     report.rows.push_back(early);

@@ -74,11 +74,12 @@ ops::RecurrentUnitArgs unit_arguments(const KernelSizes& s, std::int64_t rows, s
           .reset = first_frames(s, frames, rows)};
 }
 
-// Both branches and the gates' weights are read, the result is written, states are read and written.
+// Both branches and the gates' weights are read, the result is written, h is read and written; so is, of the ring, what
+// it knows and one line of three.
 KernelWork unit_work(const std::string& name, const ops::RecurrentUnitArgs& a) {
   const Tensor& w = a.input_gate.value;
   double bytes = 1.5 * bytes_of({a.both}) + 2 * bytes_of({w});
-  if (a.overwrite) bytes += 2 * bytes_of({a.conv_state, a.h0});
+  if (a.overwrite) bytes += 2 * bytes_of({a.h0}) + 4.0 / 3 * bytes_of({a.conv_state});
   return {.name = name,
           .run = [a] { ops::recurrent_unit(a); },
           .bytes = bytes,
@@ -286,6 +287,7 @@ std::vector<KernelWork> step_works(const KernelSizes& s, std::int64_t streams) {
   ops::RecurrentUnitArgs a = unit_arguments(s, rows, 1);
   a.conv_state = noise(s, {rows, 3, r}), a.h0 = wide_zeros(s, {rows, r}), a.overwrite = true;
   a.reset = at::zeros_like(a.reset);
+  a.seen = at::ones({streams}, at::TensorOptions().device(s.device).dtype(at::kLong));
   return {unit_work(text("recurrent step, streams ", streams), a)};
 }
 

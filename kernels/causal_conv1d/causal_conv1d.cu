@@ -29,8 +29,9 @@ template <int V, class Io>
 __device__ __forceinline__ Pack<Io, V> load_input(const CausalConv1dInputs<Io>& p, std::int64_t t, std::int64_t row,
                                                   std::int64_t channel) {
   if (t >= 0) return load_pack<V>(p.z + (t * p.rows + row) * p.z_stride + channel);
-  if (p.state) return load_pack<V>(p.state + (row * kConvState + t + kConvState) * p.channels + channel);
-  return {};
+  if (!p.state) return {};
+  const int line = conv_line(p.ring.oldest(row), static_cast<int>(t) + kHistory);
+  return load_pack<V>(p.state + (row * kConvState + line) * p.channels + channel);
 }
 
 template <class Io, int V>
@@ -81,9 +82,11 @@ __global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io
       }
       store_line(out, to + f * p.rows * p.channels);
       if (t + f + 1 < frames) continue;
+      const int oldest = p.ring.oldest(row, frames);
 #pragma unroll
       for (int n = 0; n < kConvState; ++n) {
-        store_line(window[f + 1 + n], p.state_out + (row * kConvState + n) * p.channels + channel);
+        const std::int64_t line = row * kConvState + conv_line(oldest, n);
+        store_line(window[f + 1 + n], p.state_out + line * p.channels + channel);
       }
     }
   }

@@ -11,7 +11,8 @@ namespace {
 template <class Io>
 const Io* input_row(const CausalConv1dInputs<Io>& p, std::int64_t at, std::int64_t row, const Io* zeros) {
   if (at >= kConvState) return p.z + ((at - kConvState) * p.rows + row) * p.z_stride;
-  return p.state ? p.state + (row * kConvState + at) * p.channels : zeros;
+  if (!p.state) return zeros;
+  return p.state + (row * kConvState + conv_line(p.ring.oldest(row), static_cast<int>(at))) * p.channels;
 }
 
 struct ForwardTiles {
@@ -45,10 +46,13 @@ struct ForwardTiles {
         }
       }
       for (std::int64_t at = row_begin; at < tile_end; ++at) {
-        // In place is safe: frame j is read from frame T + j, before that one is overwritten.
-        for (std::int64_t j = 0; j < kConvState; ++j) {
+        // In place is safe: frame j is read from frame T + j, before that one is overwritten. In a ring what stays
+        // lies where it lay.
+        const int oldest = p.ring.oldest(at, p.frames);
+        for (int j = 0; j < kConvState; ++j) {
           const Io* from = input_row(p, p.frames + j, at, zeros.data());
-          std::copy_n(from, p.channels, p.state_out + (at * kConvState + j) * p.channels);
+          Io* to = p.state_out + (at * kConvState + conv_line(oldest, j)) * p.channels;
+          if (from != to) std::copy_n(from, p.channels, to);
         }
       }
     }

@@ -2,7 +2,8 @@
 //
 //   out_t = b + sum_{s=0..3} w[3-s] * z_{t-s},   where z_{-3}, z_{-2}, z_{-1} are the incoming state (zeros if null)
 //
-// The state holds the last three inputs, oldest first, [rows, 3, R], as recurrentgemma's conv1d cache does.
+// The state holds the last three inputs, [rows, 3, R]: oldest first, as recurrentgemma's conv1d cache does, or for a
+// stream as a ring, in which input s of the stream is line s mod 3, so that a frame writes one line and moves none.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,19 @@ namespace trecvit::kernels {
 inline constexpr std::int64_t kConvWidth = 4;
 inline constexpr std::int64_t kConvState = kConvWidth - 1;
 
+// Where states are rings.
+struct ConvRing {
+  const std::int64_t* seen = nullptr;  // [streams], the inputs that came before; null: states are in order
+  std::uint32_t rows = 1;              // of a stream, side by side
+
+  // The line of a row's state that holds the oldest of its inputs, once `later` more have come.
+  constexpr int oldest(std::int64_t row, std::int64_t later = 0) const {
+    return seen ? static_cast<int>((seen[static_cast<std::uint32_t>(row) / rows] + later) % kConvState) : 0;
+  }
+};
+// The line that holds the k-th oldest.
+constexpr int conv_line(int oldest, int k) { return (oldest + k) % static_cast<int>(kConvState); }
+
 template <class Io>
 struct CausalConv1dInputs {
   std::int64_t frames = 0, rows = 0, channels = 0;  // T, rows, R; all at least 1
@@ -22,13 +36,14 @@ struct CausalConv1dInputs {
   const Wide<Io>* w = nullptr;                      // [4, R]
   const Wide<Io>* b = nullptr;                      // [R]
   const Io* state = nullptr;                        // [rows, 3, R]; null: zeros
+  ConvRing ring;                                    // of `state` and what follows it; backward serves none
 };
 
 // Forward keeps nothing for backward but its inputs.
 template <class Io>
 struct CausalConv1dForward : CausalConv1dInputs<Io> {
   Io* out = nullptr;        // [T, rows, R], contiguous
-  Io* state_out = nullptr;  // [rows, 3, R]; may be `state` itself
+  Io* state_out = nullptr;  // [rows, 3, R]; may be `state` itself, and is where that is a ring
 };
 
 // Backward writes every gradient anew.

@@ -12,7 +12,7 @@ namespace trecvit::kernels::reference {
 template <class S>
 S conv_input(const CausalConv1dInputs<S>& p, std::int64_t at, std::int64_t row, std::int64_t c) {
   if (at >= kConvState) return p.z[((at - kConvState) * p.rows + row) * p.z_stride + c];
-  return p.state ? p.state[(row * kConvState + at) * p.channels + c] : S(0);
+  return p.state ? p.state[(row * kConvState + conv_line(p.ring.oldest(row), at)) * p.channels + c] : S(0);
 }
 
 template <class S>
@@ -26,7 +26,9 @@ void causal_conv1d_forward(const CausalConv1dForward<S>& p) {
       }
       S last[kConvState];
       for (std::int64_t j = 0; j < kConvState; ++j) last[j] = conv_input(p, p.frames + j, row, c);
-      for (std::int64_t j = 0; j < kConvState; ++j) p.state_out[(row * kConvState + j) * p.channels + c] = last[j];
+      for (std::int64_t j = 0; j < kConvState; ++j) {
+        p.state_out[(row * kConvState + conv_line(p.ring.oldest(row, p.frames), j)) * p.channels + c] = last[j];
+      }
     }
   }
 }

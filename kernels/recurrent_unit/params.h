@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "kernels/element.h"
+#include "kernels/causal_conv1d/params.h"
 
 namespace trecvit::kernels {
 
@@ -28,10 +28,11 @@ struct RecurrentUnitForward {
   const Wide<Io>* a_bias = nullptr;                             // [R]
   const Wide<Io>* a_param = nullptr;                            // [R]
   const Io* conv_state = nullptr;                               // [rows, 3, R]; null: zeros
+  ConvRing ring;                                                // of conv_state and what follows it
   const Wide<Io>* h0 = nullptr;                                 // [rows, R]; null: zeros
   const std::uint8_t* reset = nullptr;                          // [T, rows]; null: none
   Io* out = nullptr;                                            // [T, rows, R]
-  Io* conv_state_out = nullptr;                                 // [rows, 3, R]; may be conv_state itself
+  Io* conv_state_out = nullptr;                                 // [rows, 3, R]; may be conv_state; a ring: is
   Wide<Io>* h_last = nullptr;                                   // [rows, R]; may be h0 itself
 };
 

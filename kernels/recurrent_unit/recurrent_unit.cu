@@ -5,7 +5,6 @@
 // and out touches device memory. Clips and single frames differ in the order of loops alone: of a clip a block takes
 // its rows through all frames; of a frame it takes one piece of rows after the other, whose cells come while the ones
 // before are calculated.
-#include "kernels/causal_conv1d/params.h"
 #include "kernels/launch.h"
 #include "kernels/recurrent_unit/recurrent_unit_cuda.h"
 #include "kernels/tensor_cores.cuh"
@@ -111,22 +110,20 @@ class Unit {
   __device__ __forceinline__ std::int64_t row(std::int64_t tile) const { return tile * kRows + own_row_; }
   __device__ __forceinline__ std::int64_t channel() const { return blockIdx.x * std::int64_t{D} + chunk_ * kOwn; }
 
-  __device__ __forceinline__ void load_state(std::int64_t row, Line (&past)[kConvState], float (&h)[kOwn]) const {
+  // The last three inputs, oldest first, whose line is `oldest`; and h.
+  __device__ __forceinline__ void load_state(std::int64_t row, int oldest, Line (&past)[kConvState],
+                                             float (&h)[kOwn]) const {
     const bool present = row < p_.rows;
-#pragma unroll
-    for (int k = 0; k < kConvState; ++k) {
-      past[k] =
-          load_or_zeros(p_.conv_state + (row * kConvState + k) * p_.channels + channel(), present && p_.conv_state);
-    }
 #pragma unroll
     for (int k = 0; k < kOwn; ++k) h[k] = 0;
     if (present && p_.h0) load_wide(p_.h0 + row * p_.channels + channel(), h);
+#pragma unroll
+    for (int k = 0; k < kConvState; ++k) {
+      past[k] = load_or_zeros(p_.conv_state + conv_place(row, conv_line(oldest, k)), present && p_.conv_state);
+    }
   }
-  // The three last inputs, newest last.
-  __device__ __forceinline__ void store_conv_state(std::int64_t row, const Line& a, const Line& b,
-                                                   const Line& c) const {
-    Bf16* const to = p_.conv_state_out + row * kConvState * p_.channels + channel();
-    store(a, to), store(b, to + p_.channels), store(c, to + 2 * p_.channels);
+  __device__ __forceinline__ void store_conv(std::int64_t row, int line, const Line& input) const {
+    store(input, p_.conv_state_out + conv_place(row, line));
   }
   __device__ __forceinline__ void store_h(std::int64_t row, const float (&h)[kOwn]) const {
     store_wide(h, p_.h_last + row * p_.channels + channel());
@@ -205,6 +202,10 @@ class Unit {
   }
 
  private:
+  __device__ __forceinline__ std::int64_t conv_place(std::int64_t row, int line) const {
+    return (row * kConvState + line) * p_.channels + channel();
+  }
+
   const RecurrentUnitForward<Bf16>& p_;
   Shared<D>& shared_;
   int own_row_, chunk_, gate_, first_column_;
@@ -225,7 +226,7 @@ __global__ __launch_bounds__(threads(D), 256 / D) void clip(const RecurrentUnitF
     const bool present = row < p.rows;
     Line past[kConvState];
     float h[kOwn];
-    unit.load_state(row, past, h);
+    unit.load_state(row, present ? p.ring.oldest(row) : 0, past, h);
     const Bf16 *x_line = p.x + row * p.stride + unit.channel(), *y_line = p.y + row * p.stride + unit.channel();
     Line x = load_or_zeros(x_line, present);
     for (int t = 0; t < static_cast<int>(p.frames); ++t) {
@@ -241,7 +242,9 @@ __global__ __launch_bounds__(threads(D), 256 / D) void clip(const RecurrentUnitF
     }
     if (!present) continue;
     unit.store_h(row, h);
-    unit.store_conv_state(row, past[0], past[1], past[2]);
+    const int oldest = p.ring.oldest(row, p.frames);
+#pragma unroll
+    for (int k = 0; k < kConvState; ++k) unit.store_conv(row, conv_line(oldest, k), past[k]);
   }
 }
 
@@ -254,7 +257,12 @@ __global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnit
   Line past[kConvState], x, y;
   float h[kOwn];
   bool begins;
-  unit.load_state(row, past, h);
+  int oldest;
+  const auto load_state = [&] {
+    oldest = row < p.rows ? p.ring.oldest(row) : 0;
+    unit.load_state(row, oldest, past, h);
+  };
+  load_state();
   wait_for_previous();
   let_next_start();
   const auto load_inputs = [&] {
@@ -268,13 +276,17 @@ __global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnit
     const std::int64_t here = row;
     const bool present = here < p.rows, begins_here = begins;
     const Line u = unit.convolve(unit.taps(), past, x), gating = y;
-    if (present) unit.store_conv_state(here, past[1], past[2], x);
+    if (present && p.ring.seen) {
+      unit.store_conv(here, oldest, x);
+    } else if (present) {
+      unit.store_conv(here, 0, past[1]), unit.store_conv(here, 1, past[2]), unit.store_conv(here, 2, x);
+    }
     float state[kOwn];
 #pragma unroll
     for (int k = 0; k < kOwn; ++k) state[k] = h[k];
     if (tile + gridDim.y < tiles) {
       row = unit.row(tile + gridDim.y);
-      unit.load_state(row, past, h);
+      load_state();
       load_inputs();
     }
     unit.multiply_gates();

@@ -13,8 +13,8 @@ bool recurrent_unit_served_cuda(const RecurrentUnitForward<Bf16>& params);
 // Whether it is also expected to be faster than the unit's parts one by one: for one frame, or with rows enough.
 bool recurrent_unit_pays_cuda(const RecurrentUnitForward<Bf16>& params);
 
-// Only enqueues work on `stream`; may start early (Note [Early starts] in device.cuh). It reads gates, conv_state and
-// h0 before it waits, so the kernel just before it on the stream must not be what wrote them, unless that one is
+// Only enqueues work on `stream`; may start early (Note [Early starts] in device.cuh). It reads gates, conv_state, ring
+// and h0 before it waits, so the kernel just before it on the stream must not be what wrote them, unless that one is
 // launched plainly.
 void recurrent_unit_forward_cuda(const RecurrentUnitForward<Bf16>& params, cudaStream_t stream);
 

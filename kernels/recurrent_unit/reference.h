@@ -17,6 +17,7 @@ void recurrent_unit_forward(const RecurrentUnitForward<S>& p, const Round& round
   CausalConv1dForward<S> conv;
   conv.frames = p.frames, conv.rows = p.rows, conv.channels = p.channels;
   conv.z = p.x, conv.z_stride = p.stride, conv.w = p.conv_w, conv.b = p.conv_b, conv.state = p.conv_state;
+  conv.ring = p.ring;
   conv.out = u.data(), conv.state_out = p.conv_state_out;
   causal_conv1d_forward(conv);
   for (S& value : u) value = round(value);

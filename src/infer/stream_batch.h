@@ -29,8 +29,8 @@ class StreamBatch {
   // The stream in `slot` forgets everything, the others nothing.
   void reset(std::int64_t slot);
   std::int64_t slots() const { return state_.streams(); }
-  // Of the recurrent layers, all slots.
-  std::int64_t state_bytes() const { return state_.bytes(); }
+  // Of the recurrent layers, all slots: what a frame must read and write.
+  std::int64_t state_bytes_moved() const { return state_.bytes_moved(); }
 
   // Where the next frame of `slot` belongs: [S, S, 3] levels, in memory that a GPU reads at full speed.
   std::span<std::uint8_t> pixels(std::int64_t slot);

@@ -6,8 +6,8 @@
 namespace trecvit {
 
 // Floating-point operations of one frame forward, two per multiply-add of the products, the attention and the
-// convolution; norms, gates and activations do not count. A training step takes three times as many: backward forms two
-// products for each of forward's.
+// convolution; norms, gates and activations do not count. Of a classifier's last block only CLS passes behind the
+// attention. A training step takes three times as many: backward forms two products for each of forward's.
 double forward_flops(const ModelConfig& config);
 
 }  // namespace trecvit

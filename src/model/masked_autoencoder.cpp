@@ -56,14 +56,14 @@ MaskedAutoencoder::Output MaskedAutoencoder::operator()(const Tensor& video, con
   const Tensor pixels = ops::to_patches(video, m.patch, dtype);
   const Tensor all = encoder_.tokenizer().embed(pixels);
   const Tensor seen = at::gather(all, 2, spread(visible, frames, m.width));
-  const Tensor encoded = encoder_.encode(encoder_.tokenizer().with_cls(seen), nullptr);
+  const Tensor encoded = encoder_.encode(encoder_.tokenizer().with_cls(seen), visible.size(1) + 1, nullptr);
 
   const Tensor narrow = embed_(encoded);  // [T, B, V+1, D]
   const Tensor cls = narrow.narrow(2, 0, 1);
   const Tensor blank = mask_token_->in(dtype).view({1, 1, 1, config_.width}).expand({frames, clips, patches, config_.width});
   const Tensor filled =
       at::scatter(blank, 2, spread(visible, frames, config_.width), narrow.narrow(2, 1, visible.size(1)));
-  const Tensor decoded = blocks_(at::cat({cls, filled + position_->in(dtype)}, 2), nullptr, {});
+  const Tensor decoded = blocks_(at::cat({cls, filled + position_->in(dtype)}, 2), patches + 1, nullptr, {});
 
   Output output;
   output.prediction = predict_(decoded.narrow(2, 1, patches)).to(at::kFloat);

@@ -8,6 +8,15 @@
 namespace trecvit {
 namespace {
 
+bool is_ring(const at::Tensor& tensor) { return tensor.dim() == 3; }
+
+// The lines of a ring [B*N, K, .] from the oldest on, for gather and scatter.
+at::Tensor lines_in_time(const at::Tensor& ring, const at::Tensor& frames) {
+  const std::int64_t streams = frames.size(0), rows = ring.size(0), length = ring.size(1);
+  const at::Tensor lines = (frames.unsqueeze(1) + at::arange(length, frames.options())).remainder(length);
+  return lines.unsqueeze(1).expand({streams, rows / streams, length}).reshape({rows, length, 1}).expand(ring.sizes());
+}
+
 std::string layer_name(std::size_t layer, std::size_t tensor) {
   char name[64];
   std::snprintf(name, sizeof name, "layer_%02zu/%zu", layer, tensor);
@@ -16,10 +25,13 @@ std::string layer_name(std::size_t layer, std::size_t tensor) {
 
 }  // namespace
 
-std::int64_t ModelState::bytes() const {
+std::int64_t ModelState::bytes_moved() const {
   std::int64_t total = 0;
   for (const auto& layer : layers)
-    for (const auto& t : layer.tensors) total += static_cast<std::int64_t>(t.nbytes());
+    for (const auto& t : layer.tensors) {
+      const auto all = static_cast<std::int64_t>(t.nbytes());
+      total += all + (is_ring(t) ? all / t.size(1) : all);
+    }
   return total;
 }
 
@@ -53,11 +65,15 @@ ModelState ModelState::first(std::int64_t count) const {
   return part;
 }
 
+at::Tensor ModelState::in_order(const at::Tensor& tensor) const {
+  return is_ring(tensor) ? at::gather(tensor, 1, lines_in_time(tensor, frames)) : tensor.clone();
+}
+
 NamedArrays ModelState::save() const {
   NamedArrays arrays;
   for (std::size_t i = 0; i < layers.size(); ++i)
     for (std::size_t k = 0; k < layers[i].tensors.size(); ++k)
-      arrays[layer_name(i, k)] = to_array(layers[i].tensors[k]);
+      arrays[layer_name(i, k)] = to_array(in_order(layers[i].tensors[k]));
   arrays["head_sum"] = to_array(head_sum);
   arrays["frames"] = to_array(frames);
   return arrays;
@@ -72,15 +88,14 @@ void ModelState::load(const NamedArrays& arrays) {
                   "; this model wants ", shape_text(into.sizes().vec()));
     into.copy_(to_tensor(found->second));
   };
-  for (std::size_t i = 0; i < layers.size(); ++i)
-    for (std::size_t k = 0; k < layers[i].tensors.size(); ++k) fill(layer_name(i, k), layers[i].tensors[k]);
   fill("head_sum", head_sum);
   fill("frames", frames);
-}
-
-at::Tensor ModelState::fresh_rows() const {
-  const std::int64_t rows = layers.front().tensors.front().size(0) / streams();
-  return frames.unsqueeze(1).expand({streams(), rows}).eq(0).reshape({-1});
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    for (std::size_t k = 0; k < layers[i].tensors.size(); ++k) {
+      at::Tensor& tensor = layers[i].tensors[k];
+      fill(layer_name(i, k), tensor);
+      if (is_ring(tensor)) tensor.scatter_(1, lines_in_time(tensor, frames), tensor.clone());
+    }
 }
 
 }  // namespace trecvit

@@ -38,9 +38,9 @@ TRecViT::TRecViT(nn::ParameterStore& store, const ModelConfig& config)
                               xavier(config.head_width, config.classes), nn::zeros());
 }
 
-Tensor TRecViT::encode(const Tensor& tokens, ModelState* state, nn::Trace* trace) const {
-  const Tensor fresh = state ? state->fresh_rows() : Tensor();
-  const Tensor encoded = blocks_(tokens, state ? &state->layers : nullptr, fresh, trace);
+Tensor TRecViT::encode(const Tensor& tokens, std::int64_t kept, ModelState* state, nn::Trace* trace) const {
+  const Tensor encoded =
+      blocks_(tokens, kept, state ? &state->layers : nullptr, state ? state->frames : Tensor(), trace);
   if (state) state->frames.add_(tokens.size(0));
   if (trace) trace->tokens = tokens, trace->encoded = encoded;
   return encoded;
@@ -51,7 +51,8 @@ TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::
   ensure(video.size(2) == config_.image_height && video.size(3) == config_.image_width, "frames of ", video.size(2),
          "x", video.size(3), " for a model of ", config_.image_height, "x", config_.image_width);
   const Tensor patches = ops::to_patches(video, config_.patch, dtype_);
-  const Tensor encoded = encode(tokenizer_(patches), state, trace);
+  const std::int64_t kept = trace ? config_.tokens() : 1;  // the classifier asks for CLS alone
+  const Tensor encoded = encode(tokenizer_(patches), kept, state, trace);
   Output output;
   if (config_.classes == 0) return output;
   const Tensor pre_logits = pre_logits_(encoded.select(2, 0));

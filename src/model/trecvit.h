@@ -31,8 +31,8 @@ class TRecViT {
   Output operator()(const at::Tensor& video, ModelState* state = nullptr, nn::Trace* trace = nullptr,
                     const at::Tensor& dropout_mask = {}) const;
 
-  // tokens [T, B, n, C] -> encoded, same shape. Counts the frames of `state`.
-  at::Tensor encode(const at::Tensor& tokens, ModelState* state, nn::Trace* trace = nullptr) const;
+  // tokens [T, B, n, C] -> the first `kept` of them encoded, [T, B, kept, C]. Counts the frames of `state`.
+  at::Tensor encode(const at::Tensor& tokens, std::int64_t kept, ModelState* state, nn::Trace* trace = nullptr) const;
 
   ModelState make_state(std::int64_t streams) const;
 

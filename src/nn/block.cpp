@@ -6,34 +6,37 @@ namespace trecvit::nn {
 namespace {
 
 // [T, rows] bool, true where rows begin; every mixer of a stack reads the same.
-Tensor beginnings(const Tensor& x, bool continued, const Tensor& fresh) {
-  const std::int64_t frames = x.size(0), rows = x.size(1) * x.size(2);
-  if (continued && frames == 1) return fresh.view({1, rows});
+Tensor beginnings(const Tensor& x, bool continued, const Tensor& seen) {
+  const std::int64_t frames = x.size(0), streams = x.size(1), tokens = x.size(2), rows = streams * tokens;
+  const Tensor fresh = continued ? seen.unsqueeze(1).expand({streams, tokens}).eq(0).reshape({1, rows}) : Tensor();
+  if (continued && frames == 1) return fresh;
   Tensor reset = at::zeros({frames, rows}, x.options().dtype(at::kBool));
-  continued ? reset.select(0, 0).copy_(fresh) : reset.select(0, 0).fill_(true);
+  continued ? reset.narrow(0, 0, 1).copy_(fresh) : reset.select(0, 0).fill_(true);
   return reset;
 }
 
 }  // namespace
 
-Tensor TemporalBlock::operator()(const Tensor& x, MixerState* state, const Tensor& reset) const {
+Tensor TemporalBlock::operator()(const Tensor& x, MixerState* state, const Tensor& seen, const Tensor& reset) const {
   const Tensor rows = x.view({x.size(0), x.size(1) * x.size(2), x.size(3)});
-  return mixer->forward(rows, norm, state, reset).view(x.sizes());
+  return mixer->forward(rows, norm, state, seen, reset).view(x.sizes());
 }
 
-Tensor SpatialBlock::operator()(const Tensor& x) const {
+Tensor SpatialBlock::operator()(const Tensor& x, std::int64_t kept) const {
   const Tensor frames = x.view({x.size(0) * x.size(1), x.size(2), x.size(3)});
-  const Tensor mixed = attention(frames, norm_attention);
+  const Tensor mixed = attention(frames, norm_attention, kept);
   const auto dtype = x.scalar_type();
-  return ops::norm_mlp(mixed, norm_mlp.weights(), dense_0.weights(dtype), dense_1.weights(dtype)).view(x.sizes());
+  return ops::norm_mlp(mixed, norm_mlp.weights(), dense_0.weights(dtype), dense_1.weights(dtype))
+      .view({x.size(0), x.size(1), kept, x.size(3)});
 }
 
-Tensor BlockStack::operator()(Tensor x, std::vector<MixerState>* states, const Tensor& fresh, Trace* trace) const {
-  const Tensor reset = beginnings(x, states != nullptr, fresh);
+Tensor BlockStack::operator()(Tensor x, std::int64_t kept, std::vector<MixerState>* states, const Tensor& seen,
+                              Trace* trace) const {
+  const Tensor reset = beginnings(x, states != nullptr, seen);
   for (std::size_t i = 0; i < temporal.size(); ++i) {
-    x = temporal[i](x, states ? &(*states)[i] : nullptr, reset);
+    x = temporal[i](x, states ? &(*states)[i] : nullptr, seen, reset);
     if (trace) trace->temporal.push_back(x);
-    x = spatial[i](x);
+    x = spatial[i](x, i + 1 < spatial.size() ? x.size(2) : kept);
     if (trace) trace->spatial.push_back(x);
   }
   return norm(x);

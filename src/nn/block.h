@@ -14,8 +14,8 @@ struct TemporalBlock {
   Norm norm;
   std::unique_ptr<TemporalMixer> mixer;
 
-  // x [T, B, N, C]; state and reset as in TemporalMixer, rows = B*N.
-  Tensor operator()(const Tensor& x, MixerState* state, const Tensor& reset) const;
+  // x [T, B, N, C]; state, seen and reset as in TemporalMixer, rows = B*N.
+  Tensor operator()(const Tensor& x, MixerState* state, const Tensor& seen, const Tensor& reset) const;
 };
 
 // x + attention(LayerNorm(x)), then x + mlp(LayerNorm(x)): every (t, b) by itself. "encoderblock_I".
@@ -24,7 +24,8 @@ struct SpatialBlock {
   Attention attention;
   Linear dense_0, dense_1;  // C -> M -> C with gelu between
 
-  Tensor operator()(const Tensor& x) const;  // [T, B, N, C]
+  // x [T, B, N, C] -> its first `kept` tokens, [T, B, kept, C].
+  Tensor operator()(const Tensor& x, std::int64_t kept) const;
 };
 
 // A stack of pairs of them, closed by a LayerNorm, under the official names: `prefix`/residualblock_II,
@@ -41,9 +42,11 @@ struct BlockStack {
   std::vector<SpatialBlock> spatial;
   Norm norm;
 
-  // states: null (clips begin here), or one per pair; then the rows go on, but for those where fresh [rows] (bool) is
-  // true.
-  Tensor operator()(Tensor x, std::vector<MixerState>* states, const Tensor& fresh, Trace* trace = nullptr) const;
+  // x [T, B, N, C] -> its first `kept` tokens, [T, B, kept, C]: behind the last attention no others are calculated.
+  // states: null (clips begin here), or one per pair; then the streams go on, of which each has seen so many frames,
+  // [B] int64, but for those that have seen none.
+  Tensor operator()(Tensor x, std::int64_t kept, std::vector<MixerState>* states, const Tensor& seen,
+                    Trace* trace = nullptr) const;
 };
 BlockStack make_block_stack(ParameterStore& store, const std::string& prefix, const BlockStackConfig& config);
 

@@ -28,7 +28,8 @@ GatedLru::GatedLru(ParameterStore& store, const std::string& name, const GatedLr
                      zeros());
 }
 
-Tensor GatedLru::forward(const Tensor& u, const Norm& norm, MixerState* state, const Tensor& reset) const {
+Tensor GatedLru::forward(const Tensor& u, const Norm& norm, MixerState* state, const Tensor& seen,
+                         const Tensor& reset) const {
   const auto dtype = u.scalar_type();
   const auto in = ops::norm_linear(u, norm.weights(), {in_kernel_->weight(dtype), in_bias_->weight(dtype)});
   const auto unit = ops::recurrent_unit({.both = in.out,
@@ -42,7 +43,8 @@ Tensor GatedLru::forward(const Tensor& u, const Norm& norm, MixerState* state, c
                                          .conv_state = state ? state->tensors[1] : Tensor(),
                                          .h0 = state ? state->tensors[0] : Tensor(),
                                          .reset = reset,
-                                         .overwrite = state != nullptr});
+                                         .overwrite = state != nullptr,
+                                         .seen = state ? seen : Tensor()});
   return out_(unit.out, /*residual=*/in.skip);
 }
 

@@ -19,7 +19,8 @@ struct GatedLruConfig {
 class GatedLru : public TemporalMixer {
  public:
   GatedLru(ParameterStore& store, const std::string& name, const GatedLruConfig& config);
-  Tensor forward(const Tensor& x, const Norm& norm, MixerState* state, const Tensor& reset) const override;
+  Tensor forward(const Tensor& x, const Norm& norm, MixerState* state, const Tensor& seen,
+                 const Tensor& reset) const override;
   MixerState make_state(std::int64_t rows, at::Device device, at::ScalarType dtype) const override;
   std::vector<std::string> state_names() const override { return {"rg_lru", "conv1d"}; }
 

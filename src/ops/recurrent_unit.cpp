@@ -40,6 +40,12 @@ void check(const RecurrentUnitArgs& a) {
   if (a.conv_state.defined()) check_beside(kName, "conv_state", a.conv_state, {rows, 3, r}, dtype, a.both);
   if (a.h0.defined()) check_beside(kName, "h0", a.h0, {rows, r}, wide, a.both);
   if (a.reset.defined()) check_beside(kName, "reset", a.reset, {frames, rows}, at::kBool, a.both);
+  if (a.seen.defined()) {
+    if (!a.overwrite) throw Error(kName, ": a ring is overwritten or it is none");
+    const std::int64_t streams = a.seen.numel();
+    check_overwritten(kName, "seen", a.seen, {streams}, at::kLong, a.both);
+    if (streams == 0 || rows % streams != 0) throw Error(kName, ": ", rows, " rows of ", streams, " streams");
+  }
   if (!a.overwrite) return;
   check_overwritten(kName, "conv_state", a.conv_state, {rows, 3, r}, dtype, a.both);
   check_overwritten(kName, "h0", a.h0, {rows, r}, wide, a.both);
@@ -61,7 +67,7 @@ struct Run {
 
 Run run(const RecurrentUnitArgs& a, bool keep) {
   const Tensor conv_state_out = a.overwrite ? a.conv_state : Tensor();
-  Run r{causal_conv1d_forward(branch(a.both, 0), a.conv_w, a.conv_b, a.conv_state, conv_state_out), {}, {}};
+  Run r{causal_conv1d_forward(branch(a.both, 0), a.conv_w, a.conv_b, a.conv_state, conv_state_out, a.seen), {}, {}};
   const Tensor& x = r.conv.out;
   r.lru = {x,
            block_diagonal_forward(lines(x), a.input_gate.value).view(x.sizes()),
@@ -89,7 +95,8 @@ std::optional<RecurrentUnitResult> run_fused(const RecurrentUnitArgs& a) {
   p.conv_w = data<float>(a.conv_w), p.conv_b = data<float>(a.conv_b);
   p.input_gate = data<kernels::Bf16>(a.input_gate.value), p.a_gate = data<kernels::Bf16>(a.a_gate.value);
   p.input_bias = data<float>(a.input_bias), p.a_bias = data<float>(a.a_bias), p.a_param = data<float>(a.a_param);
-  p.conv_state = data<kernels::Bf16>(a.conv_state), p.h0 = data<float>(a.h0), p.reset = data<std::uint8_t>(a.reset);
+  p.conv_state = data<kernels::Bf16>(a.conv_state), p.ring = conv_ring(a.seen, rows);
+  p.h0 = data<float>(a.h0), p.reset = data<std::uint8_t>(a.reset);
   if (!kernels::recurrent_unit_served_cuda(p) || !kernels::recurrent_unit_pays_cuda(p)) return {};
   const RecurrentUnitResult result{
       at::empty({frames, rows, r}, a.both.options()),
@@ -163,7 +170,8 @@ RecurrentUnitResult recurrent_unit(const RecurrentUnitArgs& args) {
                             contiguous_or_undefined(args.conv_state),
                             contiguous_or_undefined(args.h0),
                             contiguous_or_undefined(args.reset),
-                            args.overwrite};
+                            args.overwrite,
+                            args.seen};
   if (!gradient_wanted(a.both, a.conv_w, a.conv_b, a.input_gate.leaf, a.a_gate.leaf, a.input_bias, a.a_bias, a.a_param,
                        a.conv_state, a.h0)) {
     if (const auto fused = run_fused(a)) return *fused;

@@ -21,6 +21,8 @@ struct RecurrentUnitArgs {
   at::Tensor h0;           // [rows, R] fp32 (fp64). Undefined: zeros
   at::Tensor reset;        // [T, rows] bool. Undefined: none
   bool overwrite = false;  // the states after the last frame overwrite conv_state and h0, contiguous both; no gradient
+  at::Tensor seen;  // [streams] int64, with overwrite: conv_state is a ring after so many frames, streams dividing
+                    // rows, as kernels/causal_conv1d/params.h says. Undefined: it is in order, oldest first
 };
 
 struct RecurrentUnitResult {

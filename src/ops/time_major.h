@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "kernels/causal_conv1d/params.h"
 #include "kernels/element.h"
 
 namespace trecvit::ops {
@@ -31,6 +32,12 @@ inline TimeMajor time_major(const at::Tensor& x) {
 template <class Io>
 Io* data(const at::Tensor& tensor) {
   return tensor.defined() ? static_cast<Io*>(tensor.data_ptr()) : nullptr;
+}
+
+// Of streams that have seen so many frames, [streams] int64; undefined: none.
+inline kernels::ConvRing conv_ring(const at::Tensor& seen, std::int64_t rows) {
+  if (!seen.defined()) return {};
+  return {data<std::int64_t>(seen), static_cast<std::uint32_t>(rows / seen.size(0))};
 }
 
 // The dtype of parameters, states and sums beside tensors of `dtype`.

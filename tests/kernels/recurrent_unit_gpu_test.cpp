@@ -1,6 +1,7 @@
 #ifdef TRECVIT_HAS_CUDA
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "fixtures.h"
@@ -43,8 +44,9 @@ class UnitProblem {
     for (std::int64_t n = 0; n < lines; ++n) reset_.push_back(rng.chance(0.2));
   }
 
-  // Frames [from, from + count); the state of before unless it is null.
-  UnitResults<Bf16> on_gpu(std::int64_t from, std::int64_t count, const UnitResults<Bf16>* before) const {
+  // Frames [from, from + count); the state of before unless it is null. `ring`: with rings in the kernel's hands.
+  UnitResults<Bf16> on_gpu(std::int64_t from, std::int64_t count, const UnitResults<Bf16>* before,
+                           bool ring = false) const {
     UnitResults<Bf16> r{poisoned<Bf16>(count * shape_.rows * r_), poisoned<Bf16>(shape_.rows * 3 * r_),
                         poisoned<float>(shape_.rows * r_)};
     OnDevice device;
@@ -67,11 +69,21 @@ class UnitProblem {
       p.conv_state = device.in(conv_state_.io.data(), shape_.rows * 3 * r_);
       p.h0 = device.in(h0_.io.data(), shape_.rows * r_);
     }
+    const std::vector<std::int64_t> seen = seen_before(from);
+    if (ring) {
+      std::vector<Bf16> state(r.conv_state.size());
+      if (before || shape_.state) state = before ? before->conv_state : conv_state_.io;
+      p.ring = {device.in(seen.data(), seen.size()), static_cast<std::uint32_t>(shape_.rows / seen.size())};
+      turn(state, seen, /*into_ring=*/true);
+      succeed(cudaMemcpy(p.conv_state_out, state.data(), state.size() * sizeof(Bf16), cudaMemcpyHostToDevice));
+      p.conv_state = p.conv_state_out;
+    }
     if (shape_.reset) p.reset = device.in(reset_.data() + from * shape_.rows, lines);
     p.out = device.out(r.out.data(), lines * r_);
     EXPECT_TRUE(recurrent_unit_served_cuda(p));
     recurrent_unit_forward_cuda(p, nullptr);
     device.finish();
+    if (ring) turn(r.conv_state, seen_before(from + count), /*into_ring=*/false);
     return r;
   }
 
@@ -96,6 +108,27 @@ class UnitProblem {
     RecurrentUnitForward<Io> p;
     p.frames = frames, p.rows = shape_.rows, p.channels = r_, p.blocks = shape_.blocks, p.stride = 2 * r_;
     return p;
+  }
+
+  // Streams, of the fewest rows above one that divide all, have seen different numbers of frames before frame 0.
+  std::vector<std::int64_t> seen_before(std::int64_t frame) const {
+    std::int64_t rows = std::min<std::int64_t>(2, shape_.rows);
+    while (shape_.rows % rows != 0) ++rows;
+    std::vector<std::int64_t> seen;
+    for (std::int64_t stream = 0; stream < shape_.rows / rows; ++stream) seen.push_back(100 + 7 * stream + frame);
+    return seen;
+  }
+
+  void turn(std::vector<Bf16>& state, const std::vector<std::int64_t>& seen, bool into_ring) const {
+    const std::vector<Bf16> from = state;
+    const std::int64_t rows = shape_.rows / static_cast<std::int64_t>(seen.size());
+    for (std::int64_t row = 0; row < shape_.rows; ++row) {
+      for (std::int64_t k = 0; k < 3; ++k) {
+        const std::int64_t in_order = row * 3 + k, in_ring = row * 3 + (seen[row / rows] + k) % 3;
+        std::copy_n(from.begin() + (into_ring ? in_order : in_ring) * r_, r_,
+                    state.begin() + (into_ring ? in_ring : in_order) * r_);
+      }
+    }
   }
 
   UnitCase shape_;
@@ -141,6 +174,22 @@ TEST_P(GpuRecurrentUnit, FramesOneByOneGiveTheBitsOfTheClip) {
   EXPECT_TRUE(same_bits(out, clip.out));
   EXPECT_TRUE(same_bits(frame.h_last, clip.h_last));
   EXPECT_TRUE(same_bits(frame.conv_state, clip.conv_state));
+}
+
+// States that are rings make no difference, to a clip and to its frames.
+TEST_P(GpuRecurrentUnit, RingsGiveTheSameBits) {
+  const UnitProblem problem(GetParam());
+  const auto in_order = problem.on_gpu(0, GetParam().frames, nullptr);
+  const auto clip = problem.on_gpu(0, GetParam().frames, nullptr, /*ring=*/true);
+  std::vector<Bf16> out;
+  UnitResults<Bf16> frame;
+  for (std::int64_t t = 0; t < GetParam().frames; ++t) {
+    frame = problem.on_gpu(t, 1, t > 0 ? &frame : nullptr, /*ring=*/true);
+    out.insert(out.end(), frame.out.begin(), frame.out.end());
+  }
+  EXPECT_TRUE(same_bits(clip.out, in_order.out) && same_bits(out, in_order.out));
+  EXPECT_TRUE(same_bits(clip.h_last, in_order.h_last) && same_bits(frame.h_last, in_order.h_last));
+  EXPECT_TRUE(same_bits(clip.conv_state, in_order.conv_state) && same_bits(frame.conv_state, in_order.conv_state));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, GpuRecurrentUnit,

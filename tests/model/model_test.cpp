@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "model/model_fixture.h"
+#include "model/tensors.h"
 
 namespace trecvit {
 namespace {
@@ -116,6 +117,43 @@ TEST(Model, ClonedAndSavedStreamsGoOnBitForBit) {
     EXPECT_TRUE(at::equal(run.logits, wanted.logits));
     for (const std::int64_t stream : {0, 1}) expect_same_state(*copy, state, stream);
   }
+}
+
+// A file holds the last inputs of the convolution oldest first, however many frames came: what one frame later are the
+// first two of three were the last two.
+TEST(Model, SavedRingsAreInOrder) {
+  const SmallModel model;
+  const Tensor video = noise_video(7, 2);
+  ModelState state = model.net.make_state(2);
+  state.frames[1].fill_(4);  // a stream with another past
+  const auto saved_inputs = [&] { return to_tensor(state.save().at("layer_01/1")).clone(); };
+  Tensor before = saved_inputs();
+  for (std::int64_t t = 0; t < video.size(0); ++t) {
+    const at::NoGradGuard no_grad;
+    model.net(video.narrow(0, t, 1), &state);
+    const Tensor after = saved_inputs();
+    EXPECT_TRUE(at::equal(after.narrow(1, 0, 2), before.narrow(1, 1, 2))) << t;
+    EXPECT_FALSE(at::equal(after.select(1, 2), before.select(1, 2))) << t;
+    before = after;
+  }
+}
+
+// The classifier's answer, and every gradient, is that of a model that calculates all tokens to the end.
+TEST(Model, ClsAloneBehindTheLastAttentionIsEnough) {
+  const SmallModel model;
+  const Tensor video = noise_video(5, 2);
+  const auto run = [&](nn::Trace* trace) {
+    model.store.flat_grad().zero_();
+    const Tensor logits = model.net(video, nullptr, trace).logits;
+    logits.square().sum().backward();
+    return std::pair{logits.detach(), model.store.flat_grad().clone()};
+  };
+  nn::Trace trace;
+  const auto [cls, cls_gradient] = run(nullptr);
+  const auto [all, all_gradient] = run(&trace);
+  EXPECT_EQ(trace.encoded.size(2), model.net.config().tokens());
+  EXPECT_LT(largest_difference(cls, all), kTolerance);
+  EXPECT_LT((cls_gradient - all_gradient).norm().item<double>(), kTolerance * all_gradient.norm().item<double>());
 }
 
 TEST(Model, LongStreamsLoseNoFrame) {

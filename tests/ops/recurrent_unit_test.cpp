@@ -126,6 +126,60 @@ TEST(RecurrentUnit, GpuMatchesItsOpsInARow) {
   expect_same({at::kCUDA, at::kBFloat16, 3e-2});
 }
 
+// Three streams of 7 rows, which have seen 0, 1 and 5 frames, go on by single frames and chunks. That their states are
+// rings changes no bit.
+void expect_rings_change_nothing(const Case& c) {
+  constexpr std::int64_t kStreams = 3, kRows = 7 * kStreams, kBlocks = 2, kWidth = 64;
+  const at::NoGradGuard no_grad;
+  const std::vector<Tensor> drawn = draw(17, kRows, kBlocks, kWidth, /*state=*/true);
+  const auto wide = c.dtype == at::kDouble ? at::kDouble : at::kFloat;
+  std::vector<Tensor> t;
+  for (int which = 0; which < kTensors; ++which)
+    t.push_back(drawn[static_cast<std::size_t>(which)].to(c.device, is_activation(which) ? c.dtype : wide).clone());
+  const Weight input_gate{t[3], t[3].to(c.dtype)}, a_gate{t[4], t[4].to(c.dtype)};
+  const Tensor seen = at::tensor({0, 1, 5}, at::kLong).to(c.device);
+  // The lines of the ring in order of time.
+  const auto lines = [&] {
+    const Tensor of_streams = (seen.unsqueeze(1) + at::arange(3, seen.options())).remainder(3);
+    return of_streams.repeat_interleave(kRows / kStreams, 0).unsqueeze(2).expand({kRows, 3, kBlocks * kWidth});
+  };
+  Tensor conv_state = t[8].clone(), h = t[9].clone(), ring_h = h.clone();
+  Tensor ring = at::empty_like(conv_state).scatter_(1, lines(), conv_state);
+  std::int64_t begin = 0;
+  for (const std::int64_t frames : {1, 1, 2, 5, 1, 3, 4}) {
+    const Tensor both = t[0].narrow(0, begin, frames);
+    const auto go = [&](const Tensor& conv, const Tensor& recurrent, const Tensor& how_many) {
+      return recurrent_unit({both,
+                             t[1],
+                             t[2],
+                             input_gate,
+                             a_gate,
+                             t[5],
+                             t[6],
+                             t[7],
+                             conv,
+                             recurrent,
+                             {},
+                             /*overwrite=*/true,
+                             how_many});
+    };
+    const auto in_order = go(conv_state, h, {}), in_ring = go(ring, ring_h, seen);
+    seen.add_(frames), begin += frames;
+    EXPECT_TRUE(at::equal(in_order.out, in_ring.out)) << begin;
+    EXPECT_TRUE(at::equal(h, ring_h)) << begin;
+    EXPECT_TRUE(at::equal(conv_state, at::gather(ring, 1, lines()))) << begin;
+  }
+}
+
+TEST(RecurrentUnit, RingsChangeNothing) {
+  for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16}) expect_rings_change_nothing({at::kCPU, dtype, 0});
+}
+
+TEST(RecurrentUnit, GpuRingsChangeNothing) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) expect_rings_change_nothing({at::kCUDA, dtype, 0});
+}
+
 TEST(RecurrentUnit, RefusesWhatDoesNotFit) {
   const auto drawn = draw(2, 3, 2, 4, false);
   const auto unit = [&](std::size_t which, const Tensor& other) {
@@ -137,6 +191,15 @@ TEST(RecurrentUnit, RefusesWhatDoesNotFit) {
   EXPECT_THROW(unit(4, at::zeros({2, 4, 5}, at::kDouble)), Error);
   EXPECT_THROW(unit(7, at::zeros({8}, at::kFloat)), Error);
   EXPECT_THROW(unit(9, at::zeros({3, 7}, at::kDouble)), Error);
+  const auto with_ring = [&](const Tensor& seen, bool overwrite) {
+    const std::vector<Tensor> t = draw(2, 3, 2, 4, true);
+    return recurrent_unit(
+        {t[0], t[1], t[2], {t[3], t[3]}, {t[4], t[4]}, t[5], t[6], t[7], t[8], t[9], {}, overwrite, seen});
+  };
+  with_ring(at::zeros({3}, at::kLong), true);
+  EXPECT_THROW(with_ring(at::zeros({3}, at::kLong), false), Error);
+  EXPECT_THROW(with_ring(at::zeros({2}, at::kLong), true), Error);
+  EXPECT_THROW(with_ring(at::zeros({3}, at::kInt), true), Error);
 }
 
 }  // namespace
