@@ -2,21 +2,11 @@
 
 #include "core/error.h"
 #include "ops/patches.h"
+#include "ops/running_mean.h"
 
 namespace trecvit {
 
 using at::Tensor;
-
-namespace {
-
-// Takes features [T, B, head_width] into the sums, frame by frame, so that chunks add in the order of single frames,
-// and puts the mean of all frames so far into `mean`. Only device work: a stream's step can be recorded.
-void running_mean(const Tensor& features, ModelState& state, Tensor mean) {
-  for (std::int64_t t = 0; t < features.size(0); ++t) state.head_sum.add_(features[t]);
-  at::div_out(mean, state.head_sum, state.frames.unsqueeze(1));
-}
-
-}  // namespace
 
 TRecViT::TRecViT(nn::ParameterStore& store, const ModelConfig& config)
     : config_(config),
@@ -67,8 +57,7 @@ TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::
   const std::int64_t frames = pre_logits.size(0);
   const Tensor features = at::empty({frames + 1, pre_logits.size(1), config_.head_width}, pre_logits.options());
   output.pre_logits = features.narrow(0, 0, frames);
-  at::tanh_out(output.pre_logits, pre_logits);
-  running_mean(output.pre_logits, *state, features[frames]);
+  ops::running_mean(pre_logits, state->frames, output.pre_logits, state->head_sum, features[frames]);
   const Tensor logits = cls_head_(features.narrow(0, frames - 1, 2)).to(at::kFloat);
   output.frame_logits = logits[0], output.logits = logits[1];
   return output;
