@@ -61,6 +61,13 @@ __device__ __forceinline__ void multiply(float (*sums)[4], const Fragment& a, co
   multiply(sums[1], a, b.v[2], b.v[3], first);
 }
 
+// An 8x8 matrix of bf16, two adjacent elements to a lane, transposed within the warp.
+__device__ __forceinline__ std::uint32_t transposed(std::uint32_t pair) {
+  std::uint32_t result;
+  asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(pair));
+  return result;
+}
+
 __device__ __forceinline__ float low_half(std::uint32_t pair) { return __uint_as_float(pair << 16); }
 __device__ __forceinline__ float high_half(std::uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
 

@@ -56,10 +56,10 @@ check() {
 
 say "$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader), $("$bin/trecvit" --version)"
 
-# torch.compile takes a minute for all of the peer's works: they compile side by side while nothing is timed, and are found
-# in its cache later.
+# What is not timed runs side by side. torch.compile takes a minute for all of the peer's works, which are found in its cache
+# later.
 peer() { limited "$1" python3 -W ignore "$here/peers/trecvit_torch.py" "${@:2}"; }
-compiling=()
+compiling=() checking=()
 if wanted peers; then
   for work in train clip8 clip1 stream1 stream8 stream64; do
     TORCHINDUCTOR_COMPILE_THREADS=2 peer 120 --works $work --modes compile --repeats 1 >/dev/null 2>&1 &
@@ -70,28 +70,32 @@ fi
 if wanted tests; then
   for test in "$bin"/test_*; do
     [ -x "$test" ] && "$test" --gtest_list_tests --gtest_filter='*Gpu*' | grep -q '^  ' || continue
-    check "$(basename "$test")" 90 "$test" --gtest_filter='*Gpu*' --gtest_brief=1 || failed=1
-    TRECVIT_ARCHITECTURE=75 check "$(basename "$test")_as_75" 90 "$test" --gtest_filter='*Gpu*' --gtest_brief=1 || failed=1
+    check "$(basename "$test")" 180 "$test" --gtest_filter='*Gpu*' --gtest_brief=1 &
+    checking+=($!)
+    TRECVIT_ARCHITECTURE=75 check "$(basename "$test")_as_75" 180 "$test" --gtest_filter='*Gpu*' --gtest_brief=1 &
+    checking+=($!)
   done
   for golden in "${TRECVIT_GOLDEN:-}"/*.npz; do
     [ -f "$golden" ] || continue
     for precision in fp32 bf16; do
       check "golden_$(basename "$golden" .npz)_$precision" 60 \
-        "$bin/trecvit" doctor --golden "$golden" --device cuda:0 --precision $precision || failed=1
+        "$bin/trecvit" doctor --golden "$golden" --device cuda:0 --precision $precision &
+      checking+=($!)
     done
   done
 fi
 
-# All four tools side by side: nothing is timed here.
+# Every tool takes the tests in four parts.
 if wanted sanitize; then
-  waiting=()
   for tool in memcheck racecheck initcheck synccheck; do
-    check "sanitize_$tool" 150 compute-sanitizer --tool "$tool" --error-exitcode 9 "$bin/test_kernels" \
-      --gtest_filter="${SANITIZE:-*Gpu*}" --gtest_brief=1 &
-    waiting+=($!)
+    for part in 0 1 2 3; do
+      GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX=$part check "sanitize_${tool}_$part" 180 compute-sanitizer --tool "$tool" \
+        --error-exitcode 9 "$bin/test_kernels" --gtest_filter="${SANITIZE:-*Gpu*}" &
+      checking+=($!)
+    done
   done
-  for job in "${waiting[@]}"; do wait "$job" || failed=1; done
 fi
+for job in "${checking[@]}"; do wait "$job" || failed=1; done
 
 if wanted peers; then
   for job in "${compiling[@]}"; do wait "$job"; done

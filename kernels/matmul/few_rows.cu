@@ -22,6 +22,7 @@ namespace {
 constexpr int kColumns = 64, kInner = 64;  // of D to a block of threads; of the inner dimension to a piece
 constexpr int kMostPieces = 12;
 constexpr std::int64_t kMostRows = 408;
+constexpr int kLeft = 27 << 10;  // bytes of shared memory in which a block of the recurrent unit waits for its turn
 constexpr int kMultiplying = 128, kThreads = kMultiplying + kWarpLanes;  // a warpgroup, and a warp that starts copies
 constexpr int kWeightBytes = kInner * kColumns * 2;
 constexpr int activation_bytes(int groups) { return groups * 8 * kInner * 2; }
@@ -42,13 +43,6 @@ struct Plan {
 };
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-
-// An 8x8 matrix of bf16, two adjacent elements to a lane, transposed within the warp.
-__device__ __forceinline__ std::uint32_t transposed(std::uint32_t pair) {
-  std::uint32_t result;
-  asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(pair));
-  return result;
-}
 
 // Where a lane reads and writes rows of D. Of 16 columns and 8 rows the sums' layout would have it hold columns 2 q and
 // 8 + 2 q of row lane / 4, and the next of each, q = lane % 4; neighbours swap, so that one has four columns of the
@@ -256,7 +250,7 @@ int cost(const Plan& plan) {
 
 // The cheapest plan for which there are multiprocessors enough; groups 0: none.
 Plan plan_for(std::int64_t rows, std::int64_t columns, std::int64_t inner) {
-  const std::int64_t most = multiprocessors(), room = largest_shared_memory(), pieces = inner / kInner;
+  const std::int64_t most = multiprocessors(), room = largest_shared_memory() - kLeft, pieces = inner / kInner;
   Plan best;
   for (const int groups : {9, 13, 17}) {
     for (const int ranks : {1, 2, 4}) {

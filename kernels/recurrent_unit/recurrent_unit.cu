@@ -1,10 +1,11 @@
 // A block of threads takes 16 rows of one block of the gates at a time. A thread owns 8 adjacent channels of one row:
 // it convolves them, and holds their state and last three inputs in registers. What the threads share is the
-// convolution's result, which is the left operand of both gates' products; the gates' matrices, which stay in shared
-// memory for all frames and rows; and the logits, which leave the tensor cores in another order. Nothing between x, y
-// and out touches device memory. Clips and single frames differ in the order of loops alone: of a clip a block takes
-// its rows through all frames; of a frame it takes one piece of rows after the other, whose cells come while the ones
-// before are calculated.
+// convolution's result, which is the left operand of both gates' products, and the logits, which leave the tensor cores
+// in another order. Nothing between x, y and out touches device memory. Clips and single frames differ in the order of
+// loops alone: of a clip a block takes its rows through all frames; of a frame it takes one piece of rows after the
+// other, whose cells come while the ones before are calculated. The gates' matrices stay in shared memory for all
+// frames and rows; but where every block has one piece of one frame, in the registers of the warps that multiply by
+// them, so that the blocks fit beside those of the kernel in front and have everything but x and y when it ends.
 #include "kernels/launch.h"
 #include "kernels/recurrent_unit/recurrent_unit_cuda.h"
 #include "kernels/tensor_cores.cuh"
@@ -18,8 +19,7 @@ constexpr int threads(int d) { return kRows * d / kOwn; }
 
 template <int D>
 struct Shared {
-  static constexpr int kGate = D * D * 2, kPitch = D + 8;
-  unsigned char gates[2][kGate];          // input_gate, a_gate
+  static constexpr int kPitch = D + 8;
   unsigned char operand[kRows * D * 2];   // the convolution's result
   float logits[2][kRows][kPitch];         // with their bias
   float4 conv[kConvWidth + 1][2][D / 8];  // taps and bias; of a thread's channels the first and the last four
@@ -49,15 +49,6 @@ __device__ __forceinline__ Line rounded(const float (&v)[kOwn]) {
 }
 __device__ __forceinline__ void store(const Line& line, Bf16* to) { *reinterpret_cast<uint4*>(to) = line.w; }
 
-template <int D>
-__device__ __forceinline__ void copy_gate(const Bf16* from, std::uint32_t to) {
-  constexpr int kChunks = D / 8;
-#pragma unroll 4
-  for (int at = threadIdx.x; at < D * kChunks; at += threads(D)) {
-    copy_async<16>(to + swizzled<D>(at / kChunks, at % kChunks), from + at * 8, true);
-  }
-}
-
 // The recurrence of one channel, rg_lru/params.h, with sigmoid(z) = (1 + tanh(z / 2)) / 2 and the hardware's tangent,
 // which is within 2^-11: less than what rounding to bf16 does to logits that pass through memory. half_decay is
 // 4 softplus(a_param), so that -log_a = 8 softplus(a_param) r = half_decay (1 + tanh(a_logit / 2)).
@@ -70,42 +61,115 @@ __device__ __forceinline__ float next_state(float h, float u, float input_logit,
   return begins ? driven : fmaf(m, driven, a * h);
 }
 
+// What a warp multiplies by: 32 columns of one of the gates' matrices, [D in, D out]. Of four sums of 8 columns, those
+// of lane l are at column(j, l % 4) and the next.
 template <int D>
+class GatesInShared {
+ public:
+  static constexpr int kBytes = 2 * D * D * 2;  // of shared memory, from a multiple of 128 bytes on
+  static constexpr bool kOnePiece = false;
+
+  // All threads copy both.
+  __device__ __forceinline__ GatesInShared(const Bf16* input_gate, const Bf16* a_gate, bool second, int first_column,
+                                           unsigned char* memory) {
+    const std::uint32_t to = shared_address(memory);
+    copy(input_gate, to);
+    copy(a_gate, to + kBytes / 2);
+    commit_copies();
+    const int lane = lane_index();
+    lane_address_ = to + (second ? kBytes / 2 : 0) + swizzled<D>(lane % 16, first_column / 8 + lane / 16);
+  }
+  __device__ __forceinline__ void wait() const { wait_for_copies<0>(); }
+  static __device__ __forceinline__ int column(int j, int quarter) { return j * 8 + quarter * 2; }
+  // By rows [16 k, 16 k + 16).
+  __device__ __forceinline__ void multiply(float (&sums)[4][4], const Fragment& a, int k) const {
+#pragma unroll
+    for (int pair = 0; pair < 2; ++pair) {
+      kernels::multiply(&sums[2 * pair], a, load_transposed((lane_address_ ^ pair * 32) + k * 32 * D));
+    }
+  }
+
+ private:
+  static __device__ __forceinline__ void copy(const Bf16* from, std::uint32_t to) {
+    constexpr int kChunks = D / 8;
+#pragma unroll 4
+    for (int at = threadIdx.x; at < D * kChunks; at += threads(D)) {
+      copy_async<16>(to + swizzled<D>(at / kChunks, at % kChunks), from + at * 8, true);
+    }
+  }
+
+  std::uint32_t lane_address_;
+};
+
+template <int D>
+class GatesInRegisters {
+ public:
+  static constexpr int kBytes = 0;
+  static constexpr bool kOnePiece = true;
+
+  // A lane reads 8 adjacent columns of every eighth row. That it has all of them is why its sums are adjacent too.
+  __device__ __forceinline__ GatesInRegisters(const Bf16* input_gate, const Bf16* a_gate, bool second, int first_column,
+                                              unsigned char*) {
+    const int lane = lane_index();
+    const Bf16* const from = (second ? a_gate : input_gate) + lane / 4 * D + first_column + lane % 4 * 8;
+#pragma unroll
+    for (int eight = 0; eight < D / 8; ++eight) {
+      const uint4 row = *reinterpret_cast<const uint4*>(from + eight * 8 * D);
+      const std::uint32_t pairs[4] = {row.x, row.y, row.z, row.w};
+#pragma unroll
+      for (int j = 0; j < 4; ++j) values_[eight / 2][j][eight % 2] = transposed(pairs[j]);
+    }
+  }
+  __device__ __forceinline__ void wait() const {}
+  static __device__ __forceinline__ int column(int j, int quarter) { return quarter * 8 + j * 2; }
+  __device__ __forceinline__ void multiply(float (&sums)[4][4], const Fragment& a, int k) const {
+#pragma unroll
+    for (int j = 0; j < 4; ++j) kernels::multiply(sums[j], a, values_[k][j][0], values_[k][j][1]);
+  }
+
+ private:
+  std::uint32_t values_[D / 16][4][2];
+};
+
+template <int D, class Gates>
 class Unit {
  public:
   static constexpr int kChunks = D / kOwn;
 
-  // Starts to copy the gates, and reads the parameters.
-  __device__ __forceinline__ Unit(const RecurrentUnitForward<Bf16>& p, Shared<D>& shared)
-      : p_(p), shared_(shared), own_row_(threadIdx.x / kChunks), chunk_(threadIdx.x % kChunks) {
+  // Reads the parameters. `memory`: bytes() of shared memory.
+  __device__ __forceinline__ Unit(const RecurrentUnitForward<Bf16>& p, unsigned char* memory)
+      : p_(p),
+        shared_(*reinterpret_cast<Shared<D>*>(memory + Gates::kBytes)),
+        own_row_(threadIdx.x / kChunks),
+        chunk_(threadIdx.x % kChunks),
+        second_gate_(warp_index() / (D / kWarpColumns)),
+        first_column_(warp_index() % (D / kWarpColumns) * kWarpColumns),
+        gates_(p.input_gate + blockIdx.x * std::int64_t{D * D}, p.a_gate + blockIdx.x * std::int64_t{D * D},
+               second_gate_, first_column_, memory) {
     const std::int64_t block = blockIdx.x;
-    const std::uint32_t gates = shared_address(shared.gates);
-    copy_gate<D>(p.input_gate + block * D * D, gates);
-    copy_gate<D>(p.a_gate + block * D * D, gates + Shared<D>::kGate);
-    commit_copies();
     if (threadIdx.x < D) {
       const int c = threadIdx.x;
       const std::int64_t channel = block * D + c;
       const auto place = [&](int k) -> float& {
-        return reinterpret_cast<float*>(&shared.conv[k][c / 4 % 2][c / 8])[c % 4];
+        return reinterpret_cast<float*>(&shared_.conv[k][c / 4 % 2][c / 8])[c % 4];
       };
 #pragma unroll
       for (int k = 0; k < kConvWidth; ++k) place(k) = p.conv_w[k * p.channels + channel];
       place(kConvWidth) = p.conv_b[channel];
-      shared.half_decay[c] = 4.0f * softplus(p.a_param[channel]);
+      shared_.half_decay[c] = 4.0f * softplus(p.a_param[channel]);
     }
     __syncthreads();
-    load_wide(shared.half_decay + chunk_ * kOwn, half_decay_);
+    if (!Gates::kOnePiece) load_wide(shared_.half_decay + chunk_ * kOwn, half_decay_);
 
-    const int lane = lane_index(), warp = warp_index();
-    gate_ = warp / (D / kWarpColumns), first_column_ = warp % (D / kWarpColumns) * kWarpColumns;
-    operand_lane_ = shared_address(shared.operand) + swizzled<D>(lane % 16, lane / 16);
-    gate_lane_ = gates + gate_ * Shared<D>::kGate + swizzled<D>(lane % 16, first_column_ / 8 + lane / 16);
+    const int lane = lane_index();
+    operand_lane_ = shared_address(shared_.operand) + swizzled<D>(lane % 16, lane / 16);
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      load_wide((gate_ ? p.a_bias : p.input_bias) + block * D + first_column_ + j * 8 + lane % 4 * 2, bias_[j]);
+      load_wide((second_gate_ ? p.a_bias : p.input_bias) + block * D + first_column_ + Gates::column(j, lane % 4),
+                bias_[j]);
     }
   }
+  static constexpr int bytes() { return Gates::kBytes + sizeof(Shared<D>); }
 
   __device__ __forceinline__ std::int64_t row(std::int64_t tile) const { return tile * kRows + own_row_; }
   __device__ __forceinline__ std::int64_t channel() const { return blockIdx.x * std::int64_t{D} + chunk_ * kOwn; }
@@ -162,34 +226,29 @@ class Unit {
 
   // All threads' products: 16 rows by 32 columns of one gate to a warp, in four pieces of 8.
   __device__ __forceinline__ void multiply_gates() const {
-    wait_for_copies<0>();
+    gates_.wait();
     __syncthreads();
     float sums[4][4];
 #pragma unroll
     for (int j = 0; j < 4; ++j) sums[j][0] = sums[j][2] = bias_[j][0], sums[j][1] = sums[j][3] = bias_[j][1];
 #pragma unroll
-    for (int k = 0; k < D / 16; ++k) {
-      const Fragment a = load_matrices(operand_lane_ ^ k * 32);
-#pragma unroll
-      for (int pair = 0; pair < 2; ++pair) {
-        multiply(&sums[2 * pair], a, load_transposed((gate_lane_ ^ pair * 32) + k * 32 * D));
-      }
-    }
+    for (int k = 0; k < D / 16; ++k) gates_.multiply(sums, load_matrices(operand_lane_ ^ k * 32), k);
     const int lane = lane_index();
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const float2 two = make_float2(sums[j][2 * half], sums[j][2 * half + 1]);
-        const int column = first_column_ + j * 8 + lane % 4 * 2;
-        *reinterpret_cast<float2*>(&shared_.logits[gate_][lane / 4 + 8 * half][column]) = two;
+        const int column = first_column_ + Gates::column(j, lane % 4);
+        *reinterpret_cast<float2*>(&shared_.logits[second_gate_][lane / 4 + 8 * half][column]) = two;
       }
     }
     __syncthreads();
   }
 
   // The state's next value, and the frame's result.
-  __device__ __forceinline__ Line advance(float (&h)[kOwn], const Line& u, const Line& y, bool begins) const {
+  __device__ __forceinline__ Line advance(float (&h)[kOwn], const Line& u, const Line& y, bool begins) {
+    if (Gates::kOnePiece) load_wide(shared_.half_decay + chunk_ * kOwn, half_decay_);
     float logits[2][kOwn], result[kOwn];
     load_wide(&shared_.logits[0][own_row_][chunk_ * kOwn], logits[0]);
     load_wide(&shared_.logits[1][own_row_][chunk_ * kOwn], logits[1]);
@@ -208,15 +267,17 @@ class Unit {
 
   const RecurrentUnitForward<Bf16>& p_;
   Shared<D>& shared_;
-  int own_row_, chunk_, gate_, first_column_;
-  std::uint32_t operand_lane_, gate_lane_;
+  int own_row_, chunk_;
+  int second_gate_, first_column_;  // what the thread's warp multiplies by
+  Gates gates_;
+  std::uint32_t operand_lane_;
   float half_decay_[kOwn], bias_[4][2];
 };
 
 template <int D>
 __global__ __launch_bounds__(threads(D), 256 / D) void clip(const RecurrentUnitForward<Bf16> p) {
   extern __shared__ __align__(128) unsigned char memory[];
-  const Unit<D> unit(p, *reinterpret_cast<Shared<D>*>(memory));
+  Unit<D, GatesInShared<D>> unit(p, memory);
   const auto taps = unit.taps();
   wait_for_previous();
   let_next_start();
@@ -248,10 +309,10 @@ __global__ __launch_bounds__(threads(D), 256 / D) void clip(const RecurrentUnitF
   }
 }
 
-template <int D>
+template <int D, class Gates>
 __global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnitForward<Bf16> p) {
   extern __shared__ __align__(128) unsigned char memory[];
-  const Unit<D> unit(p, *reinterpret_cast<Shared<D>*>(memory));
+  Unit<D, Gates> unit(p, memory);
   const std::int64_t tiles = ceil_div(p.rows, kRows);
   std::int64_t row = unit.row(blockIdx.y);
   Line past[kConvState], x, y;
@@ -284,29 +345,36 @@ __global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnit
     float state[kOwn];
 #pragma unroll
     for (int k = 0; k < kOwn; ++k) state[k] = h[k];
-    if (tile + gridDim.y < tiles) {
+    if (!Gates::kOnePiece && tile + gridDim.y < tiles) {
       row = unit.row(tile + gridDim.y);
       load_state();
       load_inputs();
     }
     unit.multiply_gates();
     const Line out = unit.advance(state, u, gating, begins_here);
-    if (!present) continue;
-    store(out, p.out + here * p.channels + unit.channel());
-    unit.store_h(here, state);
+    if (present) {
+      store(out, p.out + here * p.channels + unit.channel());
+      unit.store_h(here, state);
+    }
+    if (Gates::kOnePiece) return;
   }
 }
 
 template <int D>
 void launch(const RecurrentUnitForward<Bf16>& p, cudaStream_t stream) {
-  constexpr int kBytes = sizeof(Shared<D>);
-  const auto kernel = p.frames == 1 ? frame<D> : clip<D>;
-  allow_shared_memory(kernel, kBytes);
   // Blocks of threads stay and keep their gates: no more than run at once, and none with less to do than another.
   const std::int64_t tiles = ceil_div(p.rows, kRows), at_once = multiprocessors() * (256 / D) / p.blocks;
   const std::int64_t turns = ceil_div(tiles, std::max<std::int64_t>(at_once, 1));
   const dim3 grid(static_cast<unsigned>(p.blocks), static_cast<unsigned>(ceil_div(tiles, turns)));
-  launch_dependent("recurrent_unit forward", kernel, grid, threads(D), kBytes, stream, p);
+  const auto run = [&](auto kernel, int bytes) {
+    allow_shared_memory(kernel, bytes);
+    launch_dependent("recurrent_unit forward", kernel, grid, threads(D), bytes, stream, p);
+  };
+  using InShared = GatesInShared<D>;
+  using InRegisters = GatesInRegisters<D>;
+  if (p.frames > 1) return run(clip<D>, Unit<D, InShared>::bytes());
+  turns > 1 ? run(frame<D, InShared>, Unit<D, InShared>::bytes())
+            : run(frame<D, InRegisters>, Unit<D, InRegisters>::bytes());
 }
 
 }  // namespace
