@@ -120,7 +120,7 @@ int cluster_blocks(const cublasLtMatmulAlgo_t& algorithm) {
 // (docs/benchmarks.md, "The library's choice of a product").
 //   - One wave of small tiles along a long inner dimension waits for operands from L2. Clusters of eight read the
 //   least.
-//   - Many waves along a short one end tiles all the time. Tiles of 128 x 128 end while others are calculated.
+//   - Many waves along a short one end tiles all the time, with all warps at one tile; not so those of 128 x 128.
 template <class In, class Out>
 std::size_t choose(const MatmulParams<In, Out>& p, std::span<const cublasLtMatmulHeuristicResult_t> found) {
   if (sizeof(In) != 2 || p.batch > 1 || architecture() != 90) return 0;

@@ -9,7 +9,8 @@
 namespace trecvit::kernels {
 namespace {
 
-constexpr int kWarps = 8;                  // rows to a block at a time
+constexpr int kForwardWarps = 2;           // rows to a block, at most; small blocks end one by one
+constexpr int kWarps = 8;                  // the same of backward, at a time
 constexpr std::int64_t kMostBlocks = 264;  // of backward: two to each multiprocessor of an H100
 
 template <NormKind kKind>
@@ -91,7 +92,7 @@ class Affines {
 
 // One row to a warp. Parameters arrive before the rows do.
 template <class Io, int V, int kPacks, NormKind kKind>
-__global__ __launch_bounds__(kWarps * 32) void forward(const NormForward<Io> p) {
+__global__ __launch_bounds__(kForwardWarps * 32) void forward(const NormForward<Io> p) {
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   const Affines<kKind, Io, V, kPacks> affines(p);
   let_next_start();
@@ -238,7 +239,7 @@ bool outputs_fit(const NormBackward<Io>& p) {
 template <class Io, int V, int kPacks, NormKind kKind>
 void launch(const NormForward<Io>& p, cudaStream_t stream) {
   // Few rows are spread over all multiprocessors.
-  const std::int64_t warps = std::clamp<std::int64_t>(p.rows / multiprocessors(), 1, kWarps);
+  const std::int64_t warps = std::clamp<std::int64_t>(p.rows / multiprocessors(), 1, kForwardWarps);
   const dim3 grid(static_cast<unsigned>(ceil_div(p.rows, warps))), block(32, static_cast<unsigned>(warps));
   const auto kernel = forward<Io, V, kPacks, kKind>;
   // While training, the kernel before may be the one that changes the parameters, which are read before it has ended.

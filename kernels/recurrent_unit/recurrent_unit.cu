@@ -347,8 +347,8 @@ __global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnit
     for (int k = 0; k < kOwn; ++k) state[k] = h[k];
     if (!Gates::kOnePiece && tile + gridDim.y < tiles) {
       row = unit.row(tile + gridDim.y);
-      load_state();
       load_inputs();
+      load_state();
     }
     unit.multiply_gates();
     const Line out = unit.advance(state, u, gating, begins_here);
