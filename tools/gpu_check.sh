@@ -67,33 +67,43 @@ if wanted peers; then
   done
 fi
 
-if wanted tests; then
+# in_parts NAME SECONDS COMMAND...: a test program in four parts.
+in_parts() {
+  local part
+  for part in 0 1 2 3; do
+    GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX=$part check "$1_$part" "${@:2}" &
+    checking+=($!)
+  done
+}
+if wanted sanitize; then
+  for tool in memcheck racecheck initcheck synccheck; do
+    in_parts "sanitize_$tool" 200 compute-sanitizer --tool "$tool" --error-exitcode 9 "$bin/test_kernels" \
+      --gtest_filter="${SANITIZE:-*Gpu*}"
+  done
+fi
+# One after the other: 1 when anything fails.
+other_tests() {
+  local test golden precision failed=0
   for test in "$bin"/test_*; do
-    [ -x "$test" ] && "$test" --gtest_list_tests --gtest_filter='*Gpu*' | grep -q '^  ' || continue
-    check "$(basename "$test")" 180 "$test" --gtest_filter='*Gpu*' --gtest_brief=1 &
-    checking+=($!)
-    TRECVIT_ARCHITECTURE=75 check "$(basename "$test")_as_75" 180 "$test" --gtest_filter='*Gpu*' --gtest_brief=1 &
-    checking+=($!)
+    if [ "$test" != "$bin/test_kernels" ] && "$test" --gtest_list_tests --gtest_filter='*Gpu*' 2>/dev/null | grep -q '^  '; then
+      check "$(basename "$test")" 100 "$test" --gtest_filter='*Gpu*' || failed=1
+      TRECVIT_ARCHITECTURE=75 check "$(basename "$test")_as_75" 100 "$test" --gtest_filter='*Gpu*' || failed=1
+    fi
   done
   for golden in "${TRECVIT_GOLDEN:-}"/*.npz; do
     [ -f "$golden" ] || continue
     for precision in fp32 bf16; do
       check "golden_$(basename "$golden" .npz)_$precision" 60 \
-        "$bin/trecvit" doctor --golden "$golden" --device cuda:0 --precision $precision &
-      checking+=($!)
+        "$bin/trecvit" doctor --golden "$golden" --device cuda:0 --precision $precision || failed=1
     done
   done
-fi
-
-# Every tool takes the tests in four parts.
-if wanted sanitize; then
-  for tool in memcheck racecheck initcheck synccheck; do
-    for part in 0 1 2 3; do
-      GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX=$part check "sanitize_${tool}_$part" 180 compute-sanitizer --tool "$tool" \
-        --error-exitcode 9 "$bin/test_kernels" --gtest_filter="${SANITIZE:-*Gpu*}" &
-      checking+=($!)
-    done
-  done
+  return $failed
+}
+if wanted tests; then
+  in_parts test_kernels 200 "$bin/test_kernels" --gtest_filter='*Gpu*'
+  TRECVIT_ARCHITECTURE=75 in_parts test_kernels_as_75 200 "$bin/test_kernels" --gtest_filter='*Gpu*'
+  other_tests &
+  checking+=($!)
 fi
 for job in "${checking[@]}"; do wait "$job" || failed=1; done
 

@@ -89,19 +89,27 @@ Tensor affine(const Tensor& x, const Tensor& kernel, const Tensor& bias, const T
   return residual.defined() ? product + residual : product;
 }
 
-bool affine_behind_first_gpu(const Tensor& x, const Tensor& kernel, const Tensor& addend, const Tensor& y) {
+bool affine_behind_first_gpu(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Tensor& addend,
+                             const Tensor& y) {
 #ifdef TRECVIT_TORCH_CUDA
   if (x.is_cuda()) {
     return with_gpu_type(x, [&]<class Io>(Io) {
       const std::int64_t frames = x.size(0), n = x.size(1), in = kernel.size(0), out = kernel.size(1);
       MatmulParams<Io, Io> p{.batch = frames, .rows = n, .columns = out, .inner = in};
-      p.a = {data<Io>(x), in, n * in}, p.b = matrix<const Io>(kernel), p.c = matrix<const Io>(addend);
+      p.a = {data<Io>(x), in, n * in}, p.b = matrix<const Io>(kernel);
       p.d = {data<Io>(y) + out, out, (n + 1) * out};
+      Tensor sum = addend;
+      if (frames == 1) {
+        p.epilogue = MatmulEpilogue::kBias, p.bias = data<Io>(bias), p.weights_are_old = true;
+      } else {
+        sum = addend + bias;  // several products have no bias of their own
+      }
+      p.c = matrix<const Io>(sum);
       return multiply(p, x);
     });
   }
 #else
-  (void)x, (void)kernel, (void)addend, (void)y;
+  (void)x, (void)kernel, (void)bias, (void)addend, (void)y;
 #endif
   return false;
 }

@@ -14,10 +14,11 @@ enum class Weights { kOld, kAnyAge };
 at::Tensor affine(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias, const at::Tensor& residual,
                   Weights age);
 
-// x [F, n, in] kernel [in, out] + addend [n, out], the same for all F, into the rows 1 to n of y [F, n + 1, out], whose
-// rows 0 are left alone. False, with nothing done, where x is not on a GPU or the library has no such product.
-bool affine_behind_first_gpu(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& addend,
-                             const at::Tensor& y);
+// x [F, n, in] kernel [in, out] + bias [out] + addend [n, out], the same for all F, into the rows 1 to n of
+// y [F, n + 1, out], whose rows 0 are left alone. False, with nothing done, where x is not on a GPU or the library has no
+// such product. Weights are old.
+bool affine_behind_first_gpu(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias,
+                             const at::Tensor& addend, const at::Tensor& y);
 
 // gelu_tanh(x kernel + bias). `argument`, unless null, receives what gelu was given.
 at::Tensor affine_gelu(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias, at::Tensor* argument,

@@ -126,18 +126,20 @@ TEST(LinearOps, GpuMatchesComposedOperationsAndTheirGradients) {
 TEST(LinearOps, GpuLeavesTheFirstRowOfEveryFrameAlone) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
   at::manual_seed(4);
-  const Tensor x = numbers({3, 9, 24}), kernel = numbers({24, 16}), addend = numbers({9, 16});
-  const Tensor expected = at::matmul(x, kernel) + addend;
-  for (const Case& c : kOnGpu) {
-    const auto there = [&](const Tensor& t) { return t.to(c.device, c.dtype); };
-    const Tensor y = there(at::full({3, 10, 16}, 7.0));
-    const bool served = !older_than_ampere() || c.dtype == at::kFloat;
-    ASSERT_EQ(affine_behind_first_gpu(there(x), there(kernel), there(addend), y), served);
-    if (!served) continue;
-    const Tensor ours = y.to(at::kCPU, at::kDouble);
-    EXPECT_TRUE(ours.select(1, 0).eq(7).all().item().toBool());
-    EXPECT_LE((ours.narrow(1, 1, 9) - expected).norm().item().toDouble(),
-              c.tolerance * expected.norm().item().toDouble());
+  const Tensor kernel = numbers({24, 16}), bias = numbers({16}), addend = numbers({9, 16});
+  for (const std::int64_t frames : {1, 3}) {
+    const Tensor x = numbers({frames, 9, 24}), expected = at::matmul(x, kernel) + bias + addend;
+    for (const Case& c : kOnGpu) {
+      const auto there = [&](const Tensor& t) { return t.to(c.device, c.dtype); };
+      const Tensor y = there(at::full({frames, 10, 16}, 7.0));
+      const bool served = !older_than_ampere() || c.dtype == at::kFloat;
+      ASSERT_EQ(affine_behind_first_gpu(there(x), there(kernel), there(bias), there(addend), y), served);
+      if (!served) continue;
+      const Tensor ours = y.to(at::kCPU, at::kDouble);
+      EXPECT_TRUE(ours.select(1, 0).eq(7).all().item().toBool());
+      EXPECT_LE((ours.narrow(1, 1, 9) - expected).norm().item().toDouble(),
+                c.tolerance * expected.norm().item().toDouble());
+    }
   }
 }
 
