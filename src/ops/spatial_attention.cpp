@@ -29,6 +29,12 @@ class CudnnGuard {
   bool allowed_;
 };
 
+// What moves 16 bytes at a time: our kernels, and LibTorch's, which on a GPU give wrong numbers for other addresses.
+Tensor aligned(const Tensor& x) {
+  const Tensor lines = x.contiguous();
+  return reinterpret_cast<std::uintptr_t>(lines.data_ptr()) % 16 == 0 ? lines : lines.clone();
+}
+
 Tensor composed(const Tensor& qkv) {
   const CudnnGuard guard(qkv);
   const Tensor parts = qkv.permute({2, 0, 3, 1, 4});  // [3, frames, H, N, D]
@@ -44,12 +50,6 @@ Params params_of(const Tensor& qkv) {
   p.frames = qkv.size(0), p.tokens = qkv.size(1), p.heads = qkv.size(3), p.head_width = qkv.size(4);
   p.qkv = data<Bf16>(qkv);
   return p;
-}
-
-// The kernels move 16 bytes at a time.
-Tensor aligned(const Tensor& x) {
-  const Tensor lines = x.contiguous();
-  return reinterpret_cast<std::uintptr_t>(lines.data_ptr()) % 16 == 0 ? lines : lines.clone();
 }
 
 // `lse` [frames, H, N] receives the rows' log-sum-exp unless it is undefined.
@@ -109,7 +109,7 @@ Tensor spatial_attention(const Tensor& qkv) {
     return gradient_wanted(lines) ? SpatialAttention::apply(lines) : run_forward(lines, Tensor());
   }
 #endif
-  return composed(qkv);
+  return composed(qkv.is_cuda() ? aligned(qkv) : qkv);
 }
 
 }  // namespace trecvit::ops
