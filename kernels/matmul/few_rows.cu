@@ -106,16 +106,10 @@ __global__ __launch_bounds__(kThreads) void multiply_few(const __grid_constant__
   let_next_start();
 
   if (warp == kMultiplying / kWarpLanes) {
-    const auto copy_activations = [&](int piece) {
-      copy_box(a + piece % plan.stages * kActivationBytes, &activations, first_inner + piece * kInner, first_row,
-               full + piece * 8);
-    };
-    if (lane < plan.stages) copy_activations(lane);
-    if (lane == 0) {  // the others in turn, each when there is room again
-      for (int piece = plan.stages; piece < plan.pieces; ++piece) {
-        wait_for_barrier(empty + (piece - plan.stages) * 8);
-        copy_activations(piece);
-      }
+    if (lane < plan.pieces) {
+      if (lane >= plan.stages) wait_for_barrier(empty + (lane - plan.stages) * 8);
+      copy_box(a + lane % plan.stages * kActivationBytes, &activations, first_inner + lane * kInner, first_row,
+               full + lane * 8);
     }
     return;
   }
