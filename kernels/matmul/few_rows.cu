@@ -106,7 +106,7 @@ __global__ __launch_bounds__(kThreads) void multiply_few(const __grid_constant__
   let_next_start();
 
   if (warp == kMultiplying / kWarpLanes) {
-    if (lane < plan.pieces) {
+    if (lane < plan.pieces) {  // lanes do not keep step: one may wait until what another asks for has been used
       if (lane >= plan.stages) wait_for_barrier(empty + (lane - plan.stages) * 8);
       copy_box(a + lane % plan.stages * kActivationBytes, &activations, first_inner + lane * kInner, first_row,
                full + lane * 8);

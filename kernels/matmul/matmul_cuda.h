@@ -1,4 +1,5 @@
-// Matrix products on CUDA devices by cuBLASLt, whose epilogues save a pass over D each.
+// Matrix products on CUDA devices: by cuBLASLt, whose epilogues save a pass over D each, and of few rows by a kernel of
+// ours (few_rows.h).
 #pragma once
 
 #include <cuda_runtime.h>
