@@ -53,7 +53,7 @@ MaskedAutoencoder::Output MaskedAutoencoder::operator()(const Tensor& video, con
   const std::int64_t frames = video.size(0), clips = video.size(1), patches = m.patches();
   const auto dtype = encoder_.dtype();
 
-  const Tensor pixels = ops::to_patches(video, m.patch, dtype);
+  const Tensor pixels = encoder_.cut_patches(video);
   const Tensor all = encoder_.tokenizer().embed(pixels);
   const Tensor seen = at::gather(all, 2, spread(visible, frames, m.width));
   const Tensor encoded = encoder_.encode(encoder_.tokenizer().with_cls(seen), visible.size(1) + 1, nullptr);

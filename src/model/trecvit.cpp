@@ -28,6 +28,11 @@ TRecViT::TRecViT(nn::ParameterStore& store, const ModelConfig& config)
                               xavier(config.head_width, config.classes), nn::zeros());
 }
 
+Tensor TRecViT::cut_patches(const Tensor& video) const {
+  store_.cast(dtype_);
+  return ops::to_patches(video, config_.patch, dtype_);
+}
+
 Tensor TRecViT::encode(const Tensor& tokens, std::int64_t kept, ModelState* state, nn::Trace* trace) const {
   const Tensor encoded =
       blocks_(tokens, kept, state ? &state->layers : nullptr, state ? state->frames : Tensor(), trace);
@@ -40,9 +45,8 @@ TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::
                                     const Tensor& dropout_mask) const {
   ensure(video.size(2) == config_.image_height && video.size(3) == config_.image_width, "frames of ", video.size(2),
          "x", video.size(3), " for a model of ", config_.image_height, "x", config_.image_width);
-  const Tensor patches = ops::to_patches(video, config_.patch, dtype_);
   const std::int64_t kept = trace ? config_.tokens() : 1;  // the classifier asks for CLS alone
-  const Tensor encoded = encode(tokenizer_(patches), kept, state, trace);
+  const Tensor encoded = encode(tokenizer_(cut_patches(video)), kept, state, trace);
   Output output;
   if (config_.classes == 0) return output;
   const Tensor pre_logits = pre_logits_(encoded.select(2, 0));

@@ -31,6 +31,10 @@ class TRecViT {
   Output operator()(const at::Tensor& video, ModelState* state = nullptr, nn::Trace* trace = nullptr,
                     const at::Tensor& dropout_mask = {}) const;
 
+  // video as above -> patches [T, B, N-1, 3 P^2] of dtype(), which every pass begins with. Parameters that have changed
+  // are cast before, so that no product finds its weights written by the kernel just in front (ops::Weights).
+  at::Tensor cut_patches(const at::Tensor& video) const;
+
   // tokens [T, B, n, C] -> the first `kept` of them encoded, [T, B, kept, C]. Counts the frames of `state`.
   at::Tensor encode(const at::Tensor& tokens, std::int64_t kept, ModelState* state, nn::Trace* trace = nullptr) const;
 

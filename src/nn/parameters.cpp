@@ -107,6 +107,10 @@ const Tensor& ParameterStore::flat_as(at::ScalarType dtype) const {
   return copy_;
 }
 
+void ParameterStore::cast(at::ScalarType dtype) const {
+  if (dtype != flat_.scalar_type()) flat_as(dtype);
+}
+
 void ParameterStore::allocate(at::Device device) {
   const at::NoGradGuard no_grad;
   flat_ = at::empty({count()}, at::TensorOptions().dtype(at::kFloat).device(device));

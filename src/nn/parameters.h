@@ -85,6 +85,8 @@ class ParameterStore {
   Tensor flat_grad() const { return grad_; }
   // `flat` in another dtype: one copy at one address, made anew, in one pass, when it is asked for after a change.
   const Tensor& flat_as(at::ScalarType dtype) const;
+  // Makes that copy now, if one will be wanted and there is none or an older one.
+  void cast(at::ScalarType dtype) const;
 
  private:
   std::deque<Parameter> parameters_;  // addresses stay
