@@ -55,6 +55,7 @@ void launch_clusters(const char* name, void (*kernel)(Parameters...), int cluste
   cudaLaunchKernelEx(&launch, kernel, arguments...);
   check_launch(name);
 }
+// The same without clusters.
 template <class... Parameters, class... Arguments>
 void launch_dependent(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, int shared_bytes,
                       cudaStream_t stream, const Arguments&... arguments) {

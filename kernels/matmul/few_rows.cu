@@ -286,26 +286,32 @@ void launch(const MatmulParams<Bf16, Bf16>& p, const Plan& plan, cudaStream_t st
   }
 }
 
-}  // namespace
-
-bool few_rows_served(const MatmulParams<Bf16, Bf16>& p) {
+// But for whether there is a plan.
+bool served(const MatmulParams<Bf16, Bf16>& p) {
   const bool plain = p.batch == 1 && !p.transpose_a && !p.transpose_b && p.weights_are_old &&
                      p.epilogue != MatmulEpilogue::kGeluSlope && !p.aux;
   return plain && p.rows <= kMostRows && p.columns % kColumns == 0 && p.inner % kInner == 0 &&
          vector_fits(p.a.data, p.a.stride, 8) && vector_fits(p.b.data, p.b.stride, 8) &&
-         vector_fits(p.c.data, p.c.stride, 8) && vector_fits(p.d.data, p.d.stride, 8) && runs_hopper_code() &&
-         plan_for(p.rows, p.columns, p.inner).groups > 0;
+         vector_fits(p.c.data, p.c.stride, 8) && vector_fits(p.d.data, p.d.stride, 8) && runs_hopper_code();
 }
 
-void multiply_few_rows(const MatmulParams<Bf16, Bf16>& p, cudaStream_t stream) {
+}  // namespace
+
+bool multiply_few_rows(const MatmulParams<Bf16, Bf16>& p, cudaStream_t stream) {
+  if (!served(p)) return false;
   const Plan plan = plan_for(p.rows, p.columns, p.inner);
   switch (plan.groups) {
     case 9:
-      return launch<9>(p, plan, stream);
+      launch<9>(p, plan, stream);
+      return true;
     case 13:
-      return launch<13>(p, plan, stream);
-    default:
+      launch<13>(p, plan, stream);
+      return true;
+    case 17:
       launch<17>(p, plan, stream);
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -7,13 +7,11 @@
 
 namespace trecvit::kernels {
 
-// Whether it serves a product, which it then does faster than cuBLASLt: one product of bf16, A and B as they are, with
-// weights that are old; columns and inner dimension multiples of 64, rows of all matrices at multiples of 16 bytes; no
-// aux, no slope; up to 408 rows, and so many columns that the multiprocessors finish in one go (on an H100 3,072 columns
-// of 272 rows); on compute capability 9.0, in a build with code for 90a.
-bool few_rows_served(const MatmulParams<Bf16, Bf16>& params);
-
-// Enqueues it; may be captured into a graph. Starts early: Note [Early starts] in device.cuh.
-void multiply_few_rows(const MatmulParams<Bf16, Bf16>& params, cudaStream_t stream);
+// Enqueues a product if it serves it, which it then does faster than cuBLASLt; otherwise false, with nothing enqueued.
+// It serves one product of bf16, A and B as they are, with weights that are old; columns and inner dimension multiples
+// of 64, rows of all matrices at multiples of 16 bytes; no aux, no slope; up to 408 rows, and so many columns that the
+// multiprocessors finish in one go (on an H100 3,072 columns of 272 rows); on compute capability 9.0, in a build with
+// code for 90a. May be captured into a graph; starts early (Note [Early starts] in device.cuh).
+bool multiply_few_rows(const MatmulParams<Bf16, Bf16>& params, cudaStream_t stream);
 
 }  // namespace trecvit::kernels

@@ -168,10 +168,7 @@ Library& library_of_device() {
 template <class In, class Out>
 bool matmul_cuda(const MatmulParams<In, Out>& p, void* workspace, cudaStream_t stream) {
   if constexpr (sizeof(In) == 2 && sizeof(Out) == 2) {
-    if (few_rows_served(p)) {
-      multiply_few_rows(p, stream);
-      return true;
-    }
+    if (multiply_few_rows(p, stream)) return true;
   }
   const Description description = describe(p);
   const Layout b = p.transpose_b ? layout(p.b, p.columns, p.inner, p.batch) : layout(p.b, p.inner, p.columns, p.batch);
