@@ -21,6 +21,8 @@ add_library(trecvit_flags INTERFACE)
 target_compile_options(trecvit_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-missing-field-initializers -fpch-preprocess>)
 if(TRECVIT_SANITIZE)
-  target_compile_options(trecvit_flags INTERFACE -fsanitize=${TRECVIT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+  # Less optimised and with line numbers alone, so that a file that sees LibTorch still compiles in seconds.
+  set(CMAKE_CXX_FLAGS_RELEASE "-O1")
+  target_compile_options(trecvit_flags INTERFACE -fsanitize=${TRECVIT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
   target_link_options(trecvit_flags INTERFACE -fsanitize=${TRECVIT_SANITIZE})
 endif()

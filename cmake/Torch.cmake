@@ -1,29 +1,5 @@
-# Torch::Torch, from (in this order) Torch_DIR, CMAKE_PREFIX_PATH, or .deps/torch as tools/setup.sh leaves it.
-# TorchConfig.cmake is not used: it insists on a CUDA toolkit of its own liking even for the CPU libraries.
-set(candidates "")
-if(DEFINED Torch_DIR)
-  list(APPEND candidates ${Torch_DIR}/../../..)
-elseif(DEFINED ENV{Torch_DIR})
-  list(APPEND candidates $ENV{Torch_DIR}/../../..)
-endif()
-set(prefixes ${CMAKE_PREFIX_PATH})
-string(REPLACE ":" ";" from_environment "$ENV{CMAKE_PREFIX_PATH}")
-foreach(prefix ${prefixes} ${from_environment})
-  list(APPEND candidates ${prefix} ${prefix}/torch)
-endforeach()
-list(APPEND candidates ${CMAKE_SOURCE_DIR}/.deps/torch/torch)
-
-set(TORCH_ROOT "")
-foreach(candidate ${candidates})
-  if(NOT TORCH_ROOT AND EXISTS ${candidate}/lib/libtorch_cpu.so)
-    get_filename_component(TORCH_ROOT ${candidate} REALPATH)
-  endif()
-endforeach()
-if(NOT TORCH_ROOT)
-  message(FATAL_ERROR "LibTorch not found: run tools/setup.sh, or give -DCMAKE_PREFIX_PATH=/path/to/libtorch")
-endif()
-message(STATUS "LibTorch: ${TORCH_ROOT}")
-
+# Torch::Torch, of the LibTorch in TORCH_ROOT. TorchConfig.cmake is not used: it insists on a CUDA toolkit of its own liking
+# even for the CPU libraries.
 add_library(torch_target INTERFACE)
 target_include_directories(torch_target SYSTEM INTERFACE
   ${TORCH_ROOT}/include ${TORCH_ROOT}/include/torch/csrc/api/include)

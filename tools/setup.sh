@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
 # Installs everything trecvit needs to build, on Debian 12 or Ubuntu 24.04. Idempotent; quick when nothing is missing.
 #
+#   tools/setup.sh [--cpu | --cuda]
+#
 #   system packages   through apt (as root or with sudo; without either, says what to install)
-#   LibTorch 2.11.0   the one inside PyPI's torch wheel, into .deps/torch (ignored by git): with its CUDA libraries when
-#                     nvcc is there, else the CPU part alone. An existing one is used when Torch_DIR or
-#                     CMAKE_PREFIX_PATH names it.
+#   LibTorch 2.11.0   the one inside PyPI's torch wheel, into .deps/torch (ignored by git). The first run takes its CUDA
+#                     libraries along when an nvcc of CUDA 13 is there, else the CPU part alone. Later runs keep what is
+#                     installed, whatever PATH holds then, until --cpu or --cuda asks for the other. An existing LibTorch
+#                     is used when Torch_DIR or CMAKE_PREFIX_PATH names it.
 #   NumPy, safetensors  for the tests alone, into .deps/python
+#
+# Writes .deps/toolchain, which LibTorch and nvcc are used; tools/build.sh configures anew when it changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 torch_version=2.11.0
+torch_cuda=13  # of the wheel's CUDA libraries
 packages=(
   g++ cmake ninja-build ccache pkg-config git
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev ffmpeg
@@ -20,10 +26,20 @@ packages=(
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
+wanted=
+case ${1:-} in
+  '') ;;
+  --cpu | --cuda) wanted=${1#--} ;;
+  *)
+    say "'$1' is no option; --cpu or --cuda chooses the LibTorch, none keeps the one that is installed"
+    exit 2
+    ;;
+esac
+
+statuses=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
 missing=()
 for package in "${packages[@]}"; do
-  status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
-  [ "$status" = installed ] || missing+=("$package")
+  [[ $'\n'$statuses$'\n' == *$'\n'"$package installed"$'\n'* ]] || missing+=("$package")
 done
 # A tool that is on PATH without its Debian package (a newer CMake, a Python of one's own) serves as well.
 kept=()
@@ -59,56 +75,104 @@ if [ ${#missing[@]} -gt 0 ]; then
   rm -f "$log"
 fi
 
+# put_in_place FOLDER STAMP WHAT PIP_ARGUMENTS...: installs aside, and only when all of it is there takes the old one away. A
+# kill between the two renames leaves FOLDER.old, which the next run puts back.
+put_in_place() {
+  local folder=$1 stamp=$2 what=$3
+  shift 3
+  mkdir -p "$(dirname "$folder")"
+  if ! python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
+    --target "$folder.part" "$@" >&2; then
+    rm -rf "$folder.part"
+    say "pip could not install $what; its reason is above, and what was in place stays"
+    exit 1
+  fi
+  printf '%s\n' "$stamp" >"$folder.part/.installed"
+  if [ -e "$folder" ]; then mv "$folder" "$folder.old"; fi
+  mv "$folder.part" "$folder"
+  rm -rf "$folder.old"
+}
+for folder in .deps/torch .deps/python; do
+  rm -rf "$folder.part"
+  if [ -e "$folder.old" ]; then
+    if [ -e "$folder" ]; then rm -rf "$folder.old"; else mv "$folder.old" "$folder"; fi
+  fi
+done
+
 # For the tests that read our files with NumPy and the official safetensors package.
 if [ ! -e .deps/python/.installed ]; then
   say "installing NumPy and safetensors from PyPI into .deps/python"
-  rm -rf .deps/python .deps/python.part
-  python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
-    --target .deps/python.part numpy safetensors
-  touch .deps/python.part/.installed
-  mv .deps/python.part .deps/python
+  put_in_place .deps/python "numpy safetensors" "NumPy and safetensors" numpy safetensors
 fi
 
-nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || true)
-if [ -n "$nvcc" ]; then
-  flavour=cuda
-else
-  flavour=cpu
-  say "no nvcc found: everything but the CUDA kernels will be built; to have them, install the CUDA Toolkit 13 and run this again"
-fi
-
-# Where the build looks for LibTorch; cmake/Torch.cmake follows the same order.
-existing=
+# Where the build looks for LibTorch; cmake/TorchRoot.cmake follows the same order.
+own=
 if [ -n "${Torch_DIR:-}" ]; then
-  existing=$(cd "$Torch_DIR/../../.." 2>/dev/null && pwd || true)
+  own=$(cd "$Torch_DIR/../../.." 2>/dev/null && pwd || true)
 fi
 prefixes=${CMAKE_PREFIX_PATH:-}
 for prefix in ${prefixes//[:;]/ }; do
   for root in "$prefix" "$prefix/torch"; do
-    [ -z "$existing" ] && [ -e "$root/lib/libtorch_cpu.so" ] && existing=$root
+    [ -z "$own" ] && [ -e "$root/lib/libtorch_cpu.so" ] && own=$root
   done
 done
-if [ -n "$existing" ] && [ -e "$existing/lib/libtorch_cpu.so" ]; then
-  say "using the LibTorch in $existing"
+if [ -n "$own" ] && [ ! -e "$own/lib/libtorch_cpu.so" ]; then own=; fi
+if [ -n "$own" ]; then
+  # The CUDA that it was made with, 12 or 13; a wheel says so in version.py, an archive of LibTorch in build-version.
+  torch_cuda=$(sed -nE "s/^cuda.*'([0-9]+)\..*/\1/p" "$own/version.py" 2>/dev/null || true)
+  [ -n "$torch_cuda" ] || torch_cuda=$(sed -nE 's/.*\+cu([0-9]+)[0-9]$/\1/p' "$own/build-version" 2>/dev/null || true)
+fi
+
+# The first nvcc of that CUDA, in the order of cmake/Nvcc.cmake.
+nvcc=
+refused=()
+for candidate in "$(command -v "${CUDACXX:-}" || true)" "$(command -v nvcc || true)" "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc"; do
+  [ -n "$candidate" ] && [ -x "$candidate" ] && [ -z "$nvcc" ] || continue
+  release=$("$candidate" --version 2>/dev/null | sed -nE 's/.*release ([0-9]+\.[0-9]+).*/\1/p' || true)
+  if [ -z "$torch_cuda" ] || [ "${release%%.*}" = "$torch_cuda" ]; then
+    nvcc="nvcc $release ($candidate)"
+  else
+    refused+=("nvcc ${release:-of an unknown version} ($candidate)")
+  fi
+done
+for other in "${refused[@]}"; do
+  [ -n "$nvcc" ] || say "$other is not used: this LibTorch is made with CUDA $torch_cuda, and its nvcc must be of CUDA $torch_cuda too"
+done
+
+# finish LIBTORCH: leaves for tools/build.sh what is used.
+finish() {
+  printf '%s\n' "$1" "${nvcc:-no nvcc}" >.deps/toolchain.part
+  mv .deps/toolchain.part .deps/toolchain
+}
+
+if [ -n "$own" ]; then
+  say "using the LibTorch in $own and ${nvcc:-no nvcc}"
+  [ -z "$wanted" ] || say "--$wanted has no effect on a LibTorch of your own"
+  finish "$own"
   exit 0
 fi
 
-stamp=.deps/torch/.installed
+installed=$(cat .deps/torch/.installed 2>/dev/null || true)
+flavour=${wanted:-${installed##* }}
+[ -n "$flavour" ] || { [ -n "$nvcc" ] && flavour=cuda || flavour=cpu; }
+if [ "$wanted" = cuda ] && [ -z "$nvcc" ]; then
+  say "--cuda wants an nvcc of CUDA $torch_cuda, and none is in CUDACXX, PATH or ${CUDA_HOME:-/usr/local/cuda}/bin"
+  exit 1
+fi
 want="torch $torch_version $flavour"
-if [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ]; then
+if [ "$installed" = "$want" ]; then
   say "LibTorch $torch_version ($flavour) is in place"
-  exit 0
-fi
-say "installing LibTorch $torch_version ($flavour) from PyPI into .deps/torch; this takes a minute or two"
-mkdir -p .deps
-rm -rf .deps/torch .deps/torch.part
-pip=(python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore
-  --target .deps/torch.part)
-if [ "$flavour" = cuda ]; then
-  "${pip[@]}" "torch==$torch_version"
 else
-  "${pip[@]}" --no-deps "torch==$torch_version" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85
+  say "installing LibTorch $torch_version ($flavour) from PyPI into .deps/torch; this takes a minute or two"
+  packages=("torch==$torch_version")
+  [ "$flavour" = cuda ] || packages=(--no-deps "${packages[@]}" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
+  put_in_place .deps/torch "$want" "LibTorch" "${packages[@]}"
 fi
-mv .deps/torch.part .deps/torch
-printf '%s\n' "$want" >"$stamp"
-say "done"
+if [ -z "$nvcc" ]; then
+  say "no nvcc of CUDA $torch_cuda found: everything but the CUDA kernels is built; with the CUDA Toolkit $torch_cuda, run tools/setup.sh --cuda"
+elif [ "$flavour" = cpu ]; then
+  say "$nvcc is there, but LibTorch without CUDA is installed; tools/setup.sh --cuda installs the other"
+else
+  say "using $nvcc"
+fi
+finish "$want"
