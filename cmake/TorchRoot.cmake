@@ -25,10 +25,12 @@ endif()
 message(STATUS "LibTorch: ${TORCH_ROOT}")
 
 set(TORCH_CUDA_MAJOR "")
+set(pattern_in_version.py "\ncuda[^\n]*'([0-9]+)\\.")   # of a wheel
+set(pattern_in_build-version "\\+cu([0-9]+)[0-9]\n?$")  # of an archive
 foreach(file version.py build-version)
   if(NOT TORCH_CUDA_MAJOR AND EXISTS ${TORCH_ROOT}/${file})
     file(READ ${TORCH_ROOT}/${file} said)
-    if(said MATCHES "\ncuda[^\n]*'([0-9]+)\\." OR said MATCHES "\\+cu([0-9]+)[0-9]\n?$")
+    if(said MATCHES "${pattern_in_${file}}")
       set(TORCH_CUDA_MAJOR ${CMAKE_MATCH_1})
     endif()
   endif()

@@ -162,24 +162,33 @@ class Setup(unittest.TestCase):
         self.assertNotIn("--no-deps", self.asked("pip")[-1])
 
     def test_a_libtorch_of_ones_own_is_used_and_an_nvcc_of_its_cuda_with_it(self):
-        own = self.root / "own/torch"
-        (own / "lib").mkdir(parents=True)
-        (own / "lib/libtorch_cpu.so").touch()
-        (own / "version.py").write_text("cuda: Optional[str] = '12.6'\n")
+        own = self.own_torch("version.py", "cuda: Optional[str] = '12.6'\n")
         nvcc = self.nvcc("12.4")
         said = self.setup(CMAKE_PREFIX_PATH=str(self.root / "own"))
         self.assertIn(f"using the LibTorch in {own}", said)
         self.assertIn(f"nvcc 12.4 ({nvcc})", said)
         self.assertFalse((self.root / ".deps/torch").exists())
 
+    def own_torch(self, file, said):
+        own = self.root / "own/torch"
+        (own / "lib").mkdir(parents=True, exist_ok=True)
+        (own / "lib/libtorch_cpu.so").touch()
+        for other in ("version.py", "build-version"):
+            (own / other).unlink(missing_ok=True)
+        (own / file).write_text(said)
+        return own
+
     def chosen_by_cmake(self, **environment):
-        done = subprocess.run([shutil.which("cmake"), "-D", "TORCH_CUDA_MAJOR=13", "-P", SOURCE / "cmake/Nvcc.cmake"], capture_output=True,
-                              text=True, timeout=30, env={"PATH": f"{self.fakes}:/usr/bin:/bin",
-                                                          "CUDA_HOME": str(self.root / "cuda"), **environment})
+        script = self.root / "choose.cmake"
+        script.write_text(f"include({SOURCE}/cmake/TorchRoot.cmake)\ninclude({SOURCE}/cmake/Nvcc.cmake)\n")
+        done = subprocess.run([shutil.which("cmake"), "-P", script], capture_output=True, text=True, timeout=30,
+                              env={"PATH": f"{self.fakes}:/usr/bin:/bin", "CUDA_HOME": str(self.root / "cuda"),
+                                   "CMAKE_PREFIX_PATH": str(self.root / "own"), **environment})
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
     def test_cmake_chooses_the_same_nvcc(self):
+        self.own_torch("version.py", "__version__ = '2.11.0+cu130'\ncuda: Optional[str] = '13.0'\ngit_version = '70'\n")
         self.assertIn("no nvcc of CUDA 13 found", self.chosen_by_cmake())
         other = self.nvcc("12.4")
         self.assertIn(f"{other} is release 12.4, LibTorch is made with CUDA 13", self.chosen_by_cmake())
@@ -187,6 +196,8 @@ class Setup(unittest.TestCase):
         self.assertIn(f"nvcc: {fitting}, release 13.2", self.chosen_by_cmake())
         mine = self.nvcc("13.1", "mine")
         self.assertIn(f"nvcc: {mine}, release 13.1", self.chosen_by_cmake(CUDACXX=str(mine)))
+        self.own_torch("build-version", "2.11.0+cu126\n")
+        self.assertIn(f"nvcc: {other}, release 12.4", self.chosen_by_cmake())
 
     def test_an_unknown_option_is_refused(self):
         self.assertIn("--cpu or --cuda", self.setup("--gpu", code=2))
