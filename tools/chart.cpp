@@ -5,7 +5,7 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include "data/video/encoder.h"
+#include "data/video/picture_file.h"
 #include "tools/output.h"
 
 namespace trecvit::tools {

@@ -6,7 +6,7 @@
 #include "data/loader/clip_reader.h"
 #include "data/video/convert.h"
 #include "data/video/decoder.h"
-#include "data/video/encoder.h"
+#include "data/video/picture_file.h"
 #include "formats/npy.h"
 #include "tools/config_options.h"
 #include "tools/output.h"

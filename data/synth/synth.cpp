@@ -15,7 +15,7 @@
 #include "data/synth/layout.h"
 #include "data/synth/motion.h"
 #include "data/synth/render.h"
-#include "data/video/encoder.h"
+#include "data/video/writer.h"
 
 namespace trecvit {
 namespace {
@@ -80,13 +80,13 @@ synth::Caption make_video(const fs::path& path, const SynthOptions& options, con
   const int count = synth::render(options, clip, frames, caption);
   const std::size_t size = frames.size() / static_cast<std::size_t>(count);
   const bool vp9 = options.format == "ssv2";
-  video::Encoder encoder(path, {.codec = vp9 ? "vp9" : "h264",
+  video::VideoWriter writer(path, {.codec = vp9 ? "vp9" : "h264",
                                 .width = options.width,
                                 .height = options.height,
                                 .fps = options.fps,
                                 .quality = vp9 ? 30 : 20});
-  for (std::size_t i = 0; i < frames.size(); i += size) encoder.add(std::span(frames).subspan(i, size));
-  encoder.finish();
+  for (std::size_t i = 0; i < frames.size(); i += size) writer.add(std::span(frames).subspan(i, size));
+  writer.finish();
   return caption;
 }
 

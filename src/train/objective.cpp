@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data/video/encoder.h"
+#include "data/video/picture_file.h"
 #include "train/mixing.h"
 
 namespace trecvit {

@@ -6,7 +6,7 @@
 
 #include "data/video/convert.h"
 #include "data/video/decoder.h"
-#include "data/video/encoder.h"
+#include "data/video/picture_file.h"
 #include "loader_support.h"
 
 namespace trecvit::data_test {

@@ -15,7 +15,7 @@ extern "C" {
 
 #include "core/error.h"
 #include "data/video/decoder.h"
-#include "data/video/encoder.h"
+#include "data/video/writer.h"
 #include "data/video/libav.h"
 #include "video_support.h"
 
@@ -295,10 +295,10 @@ TEST(VideoFile, TheDeadlineEndsACall) {
 TEST(VideoFile, NamesThatLookLikeOtherThings) {
   Folder folder;
   for (const char* name : {"-x.mp4", "a:b.mp4", "50%d.mp4", "mit Leerzeichen.mp4", "pipe:0.mp4"}) {
-    EncoderOptions options{.codec = "h264", .width = 32, .height = 32};
-    Encoder encoder(folder / name, options);
-    encoder.add(std::vector<std::uint8_t>(32 * 32 * 3, 90));
-    encoder.finish();
+    WriterOptions options{.codec = "h264", .width = 32, .height = 32};
+    VideoWriter writer(folder / name, options);
+    writer.add(std::vector<std::uint8_t>(32 * 32 * 3, 90));
+    writer.finish();
     EXPECT_EQ(inspect(folder / name).frames, 1) << name;
   }
 }
