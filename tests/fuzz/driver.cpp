@@ -1,11 +1,15 @@
 // The fuzzer: FUZZ_TARGET [--runs N] [--seconds S] [--seed K] [--save FOLDER] [FILE or FOLDER ...]
 // Files are run first and join the seeds; without --runs and --seconds nothing else is done, which replays findings.
-// The input under test is kept in FOLDER/current when --save is given, so that a crash leaves its cause behind. The
-// same arguments give the same inputs: coverage is counted relative to the program, so its load address does not
-// matter.
+// The input under test is kept in FOLDER/current when --save is given, and how many came before it in FOLDER/runs, so
+// that a crash leaves its cause behind. The same arguments give the same inputs: coverage is counted relative to the
+// program, so its load address does not matter. An input that takes longer than kLimit ends the program with exit code
+// 70; one that takes too much memory is ended by AddressSanitizer.
 #include "driver.h"
 
+#include <unistd.h>
+
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -23,6 +27,8 @@ namespace {
 
 constexpr std::size_t kLongest = 64 * 1024;  // bytes of an input
 constexpr std::size_t kCells = 1 << 16;
+constexpr unsigned kLimit = 20;  // seconds for one input; enough for a busy machine
+constexpr int kTooSlow = 70;
 
 // Which edges of the code under test the current input took, with coarse counts (as AFL does).
 std::uint8_t hits[kCells];
@@ -36,21 +42,26 @@ class Fuzzer {
  public:
   explicit Fuzzer(std::string save_folder) : save_folder_(std::move(save_folder)) {}
 
-  // Runs the input and keeps it when it reached something new.
-  void run(const std::string& input) {
-    if (!save_folder_.empty()) std::ofstream(save_folder_ + "/current", std::ios::binary) << input;
+  // Runs the input and keeps it when it reached something new, or is a seed.
+  void run(const std::string& input, bool seed = false) {
+    if (!save_folder_.empty()) {
+      std::ofstream(save_folder_ + "/current", std::ios::binary) << input;
+      std::ofstream(save_folder_ + "/runs") << runs_;
+    }
     std::memset(hits, 0, sizeof hits);
     previous = 0;
     // A copy of exactly this size: one byte too far is a finding.
     const std::unique_ptr<std::uint8_t[]> bytes(new std::uint8_t[input.size()]);
     std::memcpy(bytes.get(), input.data(), input.size());
+    ::alarm(kLimit);
     LLVMFuzzerTestOneInput(bytes.get(), input.size());
+    ::alarm(0);
     ++runs_;
     bool fresh = false;
     for (std::size_t cell = 0; cell < kCells; ++cell) {
       if (hits[cell]) fresh |= seen_.insert(cell * 8 + count_class(hits[cell])).second;
     }
-    if (fresh) corpus_.push_back(input);
+    if (fresh || seed) corpus_.push_back(input);
   }
 
   void step(trecvit::Rng& rng) {
@@ -80,7 +91,15 @@ extern "C" __attribute__((no_sanitize("address", "undefined"))) void __sanitizer
   previous = (here * 0x9e3779b97f4a7c15u >> 41) % kCells;
 }
 
+// What the program does without ASAN_OPTIONS.
+extern "C" const char* __asan_default_options() { return "hard_rss_limit_mb=2048:max_allocation_size_mb=1024"; }
+
 int main(int count, char** arguments) {
+  std::signal(SIGALRM, [](int) {
+    constexpr char kMessage[] = "an input takes too long\n";
+    (void)!::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+    ::_exit(kTooSlow);
+  });
   std::int64_t runs = 0;
   double seconds = 0;
   std::uint64_t seed = 1;
@@ -115,7 +134,7 @@ int main(int count, char** arguments) {
   }
 
   Fuzzer fuzzer(save);
-  for (const std::string& input : inputs) fuzzer.run(input);
+  for (const std::string& input : inputs) fuzzer.run(input, true);
   trecvit::Rng rng(seed, trecvit::stream_id("fuzz"));
   const auto start = std::chrono::steady_clock::now();
   auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
