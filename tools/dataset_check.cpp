@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "data/datasets/check.h"
+#include "data/datasets/csv.h"
 #include "data/datasets/official.h"
 #include "tools/config_options.h"
 #include "tools/output.h"
@@ -86,13 +87,13 @@ void print_tables(const std::vector<Checked>& all) {
   if (bad.size() > 1) print("\n" + table(bad));
 }
 
-// split, id, kind, path and sentence, with tabs between: for grep, cut and rm.
+// split, id, kind, path and sentence, with tabs between: for grep, cut and rm. A tab or line feed in a name becomes \t
+// or \n.
 void write_bad_list(const std::string& path, const std::vector<Checked>& all) {
   std::string lines;
   for (const auto& [dataset, report] : all) {
     for (const Problem& p : report.problems)
-      lines +=
-          text(dataset.split, "\t", p.id, "\t", problem_name(p.kind), "\t", p.path.string(), "\t", p.sentence, "\n");
+      lines += datasets::tab_line({dataset.split, p.id, problem_name(p.kind), p.path.string(), p.sentence}) + "\n";
   }
   write_file(path, lines);
 }
@@ -147,7 +148,9 @@ void add_dataset_check(CLI::App& group, VerbContext& context) {
   verb.add_flag("--full", options->full, "decode every frame instead of opening the files only");
   verb.add_option("--min-frames", options->min_frames, "with --full: a video of fewer frames is too short")
       ->check(CLI::PositiveNumber);
-  verb.add_option("--bad-list", options->bad_list, "file for one line per problem: split, id, problem, path, sentence");
+  verb.add_option("--bad-list", options->bad_list,
+                  "file for one line per problem: split, id, problem, path, sentence, with tabs between; in names "
+                  "\\t, \\n, \\r and \\\\ stand for tab, line feed, carriage return and backslash");
   verb.add_flag("--json", options->json, "the report as JSON");
 }
 

@@ -8,6 +8,8 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/folder.h"
+#include "core/log.h"
 #include "data/datasets/dataset.h"
 
 namespace trecvit::tools {
@@ -17,9 +19,10 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> videos_below(const fs::path& folder) {
   std::vector<std::string> found;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_video(entry.path())) found.push_back(entry.path().string());
-  }
+  const auto add = [&](const fs::path& file) {
+    if (is_video(file) && is_regular(file)) found.push_back(file.string());
+  };
+  walk_files(folder, add, log_warning);
   std::sort(found.begin(), found.end());
   if (found.empty()) throw Error(folder.string(), " holds no video");
   return found;
@@ -52,11 +55,11 @@ std::vector<std::string> expand_sources(const std::vector<std::string>& words) {
   std::vector<std::string> all;
   for (const std::string& word : words) {
     std::vector<std::string> found{word};
-    if (fs::is_directory(word)) {
+    if (is_folder(word)) {
       found = videos_below(word);
     } else if (fs::path(word).extension() == ".txt") {
       found = lines_of(word);
-    } else if (word.find_first_of("*?[") != std::string::npos && !fs::exists(word)) {
+    } else if (word.find_first_of("*?[") != std::string::npos && !path_exists(word)) {
       found = matches(word);
     }
     all.insert(all.end(), found.begin(), found.end());

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
+#include "core/config.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/folder.h"
 #include "core/rng.h"
 #include "data/datasets/official.h"
 #include "data/datasets/parallel.h"
@@ -47,14 +50,12 @@ std::uint64_t fingerprint(const fs::path& path) {
 
 Finding look_at_folder(const Sample& sample, const CheckOptions& options) {
   const std::string path = sample.path.string();
-  if (!fs::exists(sample.path)) return problem(ProblemKind::kMissing, text(path, " does not exist"));
+  if (!path_exists(sample.path)) return problem(ProblemKind::kMissing, text(path, " does not exist"));
   ProblemKind stage = ProblemKind::kUnreadable;
   try {
     video::FrameFolder folder(sample.path, options.deadline_s);
     stage = ProblemKind::kDamaged;
-    if (folder.frames() < sample.frames) {
-      return problem(stage, text(path, " has ", folder.frames(), " pictures, but its list says ", sample.frames));
-    }
+    folder.expect(sample.frames);
     if (!options.full) return {};
     decode_all(folder, sample.frames);
   } catch (const Error& error) {
@@ -114,7 +115,7 @@ void add_problem(CheckReport& report, const Dataset& dataset, std::size_t i, Pro
 
 // What a sample shows: a file, or a part of one.
 std::string part_of(const Sample& sample) {
-  return text(sample.path.string(), "\n", sample.start_s, "\n", sample.end_s);
+  return sample.path.string() + "\n" + config_text(sample.start_s) + "\n" + config_text(sample.end_s);
 }
 
 void find_duplicates(const Dataset& dataset, CheckReport& report) {
@@ -208,6 +209,13 @@ CheckReport check_dataset(const Dataset& dataset, const CheckOptions& options,
   look_at_classes(dataset, report);
   sort_problems(report);
   return report;
+}
+
+std::int64_t count_shared(const Dataset& other, const Dataset& dataset) {
+  std::set<std::string> parts;
+  for (const Sample& sample : other.samples) parts.insert(part_of(sample));
+  return std::count_if(dataset.samples.begin(), dataset.samples.end(),
+                       [&](const Sample& sample) { return parts.contains(part_of(sample)); });
 }
 
 void find_shared(const Dataset& other, const CheckReport& of_other, const Dataset& dataset, CheckReport& report) {

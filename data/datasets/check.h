@@ -54,6 +54,9 @@ struct CheckReport {
 CheckReport check_dataset(const Dataset& dataset, const CheckOptions& options,
                           const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
+// How many samples of `dataset` show what one of `other` shows: the same file, or the same part of it.
+std::int64_t count_shared(const Dataset& other, const Dataset& dataset);
+
 // Adds to the report of `dataset` the videos that `other`, another split, has too: a model that was trained on what it
 // is tested on knows the answers. By path; where both were checked in full, by content too.
 void find_shared(const Dataset& other, const CheckReport& of_other, const Dataset& dataset, CheckReport& report);

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <cctype>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/folder.h"
 #include "data/datasets/readers.h"
 
 namespace trecvit::datasets {
@@ -24,16 +24,14 @@ std::vector<std::string> split_names(const std::string& split) {
   return {split};
 }
 
-std::string normalised(const std::string& name) {
-  std::string plain;
-  for (const unsigned char c : name) {
-    if (std::isalnum(c)) plain += static_cast<char>(std::tolower(c));
-  }
-  return plain;
-}
-
 std::vector<std::string> read_lines(const fs::path& path) {
   const std::string content = read_file(path);
+  // Paths end at a zero byte: such a line would name another file than it seems to.
+  if (const std::size_t zero = content.find('\0'); zero != std::string::npos) {
+    const auto end = content.begin() + static_cast<std::ptrdiff_t>(zero);
+    throw Error(path.string(), " line ", 1 + std::count(content.begin(), end, '\n'),
+                " has a zero byte; the file must be text in UTF-8");
+  }
   std::vector<std::string> lines;
   std::size_t at = content.starts_with("\xEF\xBB\xBF") ? 3 : 0;
   while (at < content.size()) {
@@ -47,25 +45,30 @@ std::vector<std::string> read_lines(const fs::path& path) {
   return lines;
 }
 
-LabelIndex::LabelIndex(const std::vector<std::string>& labels) {
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    exact_.emplace(labels[i], static_cast<std::int64_t>(i));
-    loose_.emplace(normalised(labels[i]), static_cast<std::int64_t>(i));
-  }
+fs::path first_existing(const std::vector<fs::path>& candidates) {
+  const auto found = std::find_if(candidates.begin(), candidates.end(), path_exists);
+  return found == candidates.end() ? fs::path() : *found;
 }
 
-std::optional<std::int64_t> LabelIndex::index(const std::string& name) const {
-  if (const auto found = exact_.find(name); found != exact_.end()) return found->second;
-  if (const auto found = loose_.find(normalised(name)); found != loose_.end()) return found->second;
+std::optional<fs::path> find_base(const std::vector<fs::path>& bases, const std::vector<fs::path>& paths) {
+  constexpr std::size_t kTried = 200;
+  for (const fs::path& base : bases) {
+    for (std::size_t i = 0; i < std::min(paths.size(), kTried); ++i) {
+      if (path_exists(base / paths[i])) return base;
+    }
+  }
   return std::nullopt;
 }
 
-fs::path first_existing(const std::vector<fs::path>& candidates) {
-  for (const fs::path& path : candidates) {
-    std::error_code ignored;
-    if (fs::exists(path, ignored)) return path;
+std::vector<fs::path> annotation_files(const fs::path& folder, std::initializer_list<std::string_view> suffixes) {
+  std::vector<fs::path> files;
+  if (!is_folder(folder)) return files;
+  for (const fs::path& path : folder_entries(folder)) {
+    if (has_suffix(path, suffixes) && is_regular(path)) files.push_back(path);
   }
-  return {};
+  std::stable_sort(files.begin(), files.end(),
+                   [](const fs::path& a, const fs::path& b) { return a.native().size() < b.native().size(); });
+  return files;
 }
 
 }  // namespace trecvit::datasets

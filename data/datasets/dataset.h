@@ -16,7 +16,7 @@ struct Sample {
   std::int64_t label = -1;     // index in Dataset::labels; -1: not known
   double start_s = -1;         // the part of the file that counts, seconds from its first frame; < 0: from the start
   double end_s = -1;           // < 0: to the end
-  std::int64_t frames = 0;     // > 0: `path` is a folder of extracted frames, the first so many of which count
+  std::int64_t frames = 0;     // > 0: `path` is a folder of so many extracted frames
 };
 
 struct Dataset {

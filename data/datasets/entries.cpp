@@ -4,6 +4,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/file.h"
+#include "core/folder.h"
 #include "data/datasets/csv.h"
 
 namespace trecvit::datasets {
@@ -25,70 +27,78 @@ std::string named_split(const fs::path& file) {
   return "";
 }
 
+// A whole number, of any length: those too large for a class are not names.
 bool is_number(const std::string& text) {
   const std::size_t digits = text.starts_with('-') ? 1 : 0;
-  return text.size() > digits && text.size() < 10 && text.find_first_not_of("0123456789", digits) == std::string::npos;
+  return text.size() > digits && text.find_first_not_of("0123456789", digits) == std::string::npos;
 }
 
-// Names of `classes` numbered classes: one per line of a file beside the list, else the numbers.
-std::vector<std::string> numbered_labels(std::int64_t classes, const fs::path& folder) {
-  const fs::path file = first_existing(
+constexpr std::int64_t kMostClasses = 65536;  // without a file that names them
+
+// A file beside the list with the name of each class, one per line; empty path without one.
+fs::path names_file(const fs::path& folder) {
+  return first_existing(
       {folder / "labels.txt", folder / "classes.txt", folder / "class_names.txt", folder / "categories.txt"});
+}
+
+std::vector<std::string> read_names(const fs::path& file) {
   std::vector<std::string> names;
-  if (file.empty()) {
-    for (std::int64_t i = 0; i < classes; ++i) names.push_back(text(i));
-    return names;
-  }
+  std::map<std::string, std::size_t> lines;  // from 1
+  std::size_t number = 0, blank = 0;
   for (const std::string& line : read_lines(file)) {
-    if (!trimmed(line).empty()) names.emplace_back(trimmed(line));
-  }
-  if (std::ssize(names) < classes) {
-    throw Error(file.string(), " names ", names.size(), " classes, but the lists have the class number ", classes - 1);
+    ++number;
+    const std::string name(trimmed(line));
+    if (name.empty()) {
+      blank = blank == 0 ? number : blank;
+      continue;
+    }
+    if (blank > 0) {
+      throw Error(file.string(), " line ", blank, " is empty; each line names a class, the first one class 0");
+    }
+    const auto [same, first] = lines.emplace(name, number);
+    if (!first) throw Error(file.string(), " names the class \"", name, "\" in lines ", same->second, " and ", number);
+    names.push_back(name);
   }
   return names;
 }
 
-// Where relative paths begin: the first folder below which one of the first videos exists.
-fs::path find_base(const std::vector<Entry>& entries, const fs::path& file) {
-  constexpr std::size_t kTried = 200;
-  const fs::path folder = file.parent_path();
-  const std::vector<fs::path> bases = {folder, folder / "videos", folder.parent_path(), folder.parent_path() / "videos",
-                                       fs::path()};
-  for (const fs::path& base : bases) {
-    for (std::size_t i = 0; i < std::min(entries.size(), kTried); ++i) {
-      if (fs::exists(base / entries[i].path)) return base;
-    }
+// A class number of an entry; -1: not known. Error: none, or a larger one than `most` - 1.
+std::int64_t class_number(const Entry& entry, const fs::path& file, std::int64_t most, const std::string& why) {
+  constexpr std::size_t kDigits = 9;
+  const std::int64_t number = entry.label.size() > kDigits ? most : std::stoll(entry.label);
+  if (number < -1 || (entry.label.size() > kDigits && entry.label.starts_with('-'))) {
+    throw Error(file.string(), " line ", entry.line, ": the label ", entry.label, " is not a class number");
   }
-  throw Error("none of the videos of ", file.string(), " was found; ", entries.front().path,
-              " and the others must be relative to ", folder.string(), " or whole paths");
+  if (number >= most) {
+    throw Error(file.string(), " line ", entry.line, ": the label ", entry.label, " is too large for a class number; ",
+                why);
+  }
+  return number;
+}
+
+// The training split first: its spelling of a class counts.
+std::vector<std::pair<std::string, const Entries*>> in_order(const std::map<std::string, Entries>& by_split) {
+  std::vector<std::pair<std::string, const Entries*>> ordered;
+  for (const auto& [name, entries] : by_split) ordered.emplace_back(name, &entries);
+  std::stable_partition(ordered.begin(), ordered.end(), [](const auto& split) { return split.first == "train"; });
+  return ordered;
 }
 
 }  // namespace
 
-std::map<std::string, fs::path> split_files(const fs::path& root, std::initializer_list<const char*> suffixes) {
+std::map<std::string, fs::path> split_files(const fs::path& root, std::initializer_list<std::string_view> suffixes) {
   std::map<std::string, fs::path> files;
-  const auto fits = [&](const fs::path& path) {
-    const std::string suffix = path.extension().string();
-    return std::any_of(suffixes.begin(), suffixes.end(), [&](const char* known) { return suffix == known; });
-  };
-  const bool single = fs::is_regular_file(root);
-  if (single && !fits(root)) return files;
+  const bool single = is_regular(root);
+  if (single && !has_suffix(root, suffixes)) return files;
   if (single) files.emplace(named_split(root), root);  // "": holds for every split
   std::vector<fs::path> folders = {single ? root.parent_path() : root};
   if (!single) folders.push_back(root / "annotations");
   if (single && files.begin()->first.empty()) return files;
   for (const fs::path& folder : folders) {
-    if (!fs::is_directory(folder)) continue;
-    std::vector<fs::path> found;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (!entry.is_regular_file() || !fits(entry.path()) || named_split(entry.path()).empty()) continue;
-      if (!single || entry.path().extension() == root.extension()) found.push_back(entry.path());
+    for (const fs::path& file : annotation_files(folder, suffixes)) {
+      if (named_split(file).empty() || (single && file.extension() != root.extension())) continue;
+      files.emplace(named_split(file), file);
     }
-    std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
-      const std::string left = a.string(), right = b.string();
-      return left.size() != right.size() ? left.size() < right.size() : left < right;
-    });
-    for (const fs::path& file : found) files.emplace(named_split(file), file);
   }
   return files;
 }
@@ -102,43 +112,60 @@ fs::path file_of_split(const std::map<std::string, fs::path>& files, const fs::p
               known.empty() ? "none" : known);
 }
 
-Dataset from_entries(const std::map<std::string, std::vector<Entry>>& by_split, const std::string& split,
-                     const fs::path& file) {
-  const std::vector<Entry>& entries = by_split.at(split);
+Dataset from_entries(const std::map<std::string, Entries>& by_split, const std::string& split) {
+  const auto& [file, entries] = by_split.at(split);
   if (entries.empty()) throw Error(file.string(), " lists no videos");
-  bool numbers = true;
-  std::int64_t most = -1;
-  std::set<std::string> names;
-  for (const auto& [name, list] : by_split) {
-    for (const Entry& entry : list) {
+  std::vector<std::set<std::string>> names;
+  std::string number, word;  // the first label of each kind, with its place
+  for (const auto& [name, own] : in_order(by_split)) {
+    names.emplace_back();
+    for (const Entry& entry : own->entries) {
       if (entry.label.empty()) continue;
-      numbers &= is_number(entry.label);
-      if (numbers) most = std::max<std::int64_t>(most, std::stol(entry.label));
-      names.insert(entry.label);
+      std::string& first = is_number(entry.label) ? number : word;
+      if (first.empty()) first = text("\"", entry.label, "\" (", own->file.string(), " line ", entry.line, ")");
+      names.back().insert(entry.label);
     }
+  }
+  const bool numbers = word.empty();
+  if (!number.empty() && !word.empty()) {
+    throw Error("the label ", number, " is a number and ", word, " is not; labels must be all numbers or all names");
   }
   Dataset dataset;
   if (numbers) {
-    dataset.labels = numbered_labels(most + 1, file.parent_path());
+    const fs::path named = names_file(file.parent_path());
+    if (!named.empty()) dataset.labels = read_names(named);
+    const std::int64_t most = named.empty() ? kMostClasses : std::ssize(dataset.labels);
+    const std::string why =
+        named.empty() ? text("classes count from 0 to at most ", kMostClasses - 1, ", so number them anew from 0")
+                      : text(named.string(), " names ", most, " classes, the first of which is 0");
+    std::int64_t largest = -1;
+    for (const auto& [name, own] : by_split) {
+      for (const Entry& entry : own.entries) {
+        if (!entry.label.empty()) largest = std::max(largest, class_number(entry, own.file, most, why));
+      }
+    }
+    for (std::int64_t i = 0; named.empty() && i <= largest; ++i) dataset.labels.push_back(text(i));
   } else {
-    dataset.labels.assign(names.begin(), names.end());
+    dataset.labels = merged_labels(names);
   }
-  const fs::path base = find_base(entries, file);
+  const LabelIndex index(dataset.labels);
+  std::vector<fs::path> paths;
+  for (const Entry& entry : entries) paths.emplace_back(entry.path);
+  const fs::path folder = file.parent_path();
+  const auto base =
+      find_base({folder, folder / "videos", folder.parent_path(), folder.parent_path() / "videos", fs::path()}, paths);
+  if (!base) {
+    throw Error("none of the videos of ", file.string(), " was found; ", entries.front().path,
+                " and the others must be relative to ", folder.string(), " or whole paths");
+  }
   dataset.samples.reserve(entries.size());
   for (const Entry& entry : entries) {
     Sample sample{.id = entry.path,
-                  .path = base / entry.path,
+                  .path = *base / entry.path,
                   .start_s = entry.start_s,
                   .end_s = entry.end_s,
                   .frames = entry.frames};
-    if (numbers && !entry.label.empty()) {
-      sample.label = std::stol(entry.label);
-      if (sample.label < -1) {
-        throw Error(file.string(), " line ", entry.line, ": the label ", entry.label, " is not a class number");
-      }
-    } else if (!entry.label.empty()) {
-      sample.label = std::distance(names.begin(), names.find(entry.label));
-    }
+    if (!entry.label.empty()) sample.label = numbers ? std::stoll(entry.label) : index.index(entry.label).value();
     dataset.samples.push_back(std::move(sample));
   }
   return dataset;

@@ -6,6 +6,8 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/folder.h"
+#include "core/log.h"
 #include "data/datasets/csv.h"
 #include "data/datasets/readers.h"
 
@@ -24,12 +26,19 @@ std::string split_of(const fs::path& csv) {
 
 struct Columns {
   int label = -1, id = -1, start = -1, end = -1;
+  std::ptrdiff_t count = 0;
 };
 
 // From a header line; id < 0: not Kinetics.
 Columns parse_header(const std::string& line) {
   Columns columns;
-  const std::vector<std::string> names = split_fields(line, ',');
+  std::vector<std::string> names;
+  try {
+    names = split_fields(line, ',');
+  } catch (const Error&) {  // a list of another kind
+    return columns;
+  }
+  columns.count = std::ssize(names);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const int at = static_cast<int>(i);
     const std::string name = normalised(names[i]);
@@ -44,19 +53,8 @@ Columns parse_header(const std::string& line) {
 // The annotation files, by split.
 std::map<std::string, fs::path> find_annotations(const fs::path& root) {
   std::map<std::string, fs::path> found;
-  if (!fs::is_directory(root)) return found;
   for (const fs::path& folder : {root / "annotations", root / "labels", root}) {
-    if (!fs::is_directory(folder)) continue;
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() == ".csv" && entry.is_regular_file()) files.push_back(entry.path());
-    }
-    // "train.csv" before "kinetics_train.csv", whatever the order on the disk.
-    std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
-      const std::string left = a.string(), right = b.string();
-      return left.size() != right.size() ? left.size() < right.size() : left < right;
-    });
-    for (const fs::path& file : files) {
+    for (const fs::path& file : annotation_files(folder, {".csv"})) {
       const std::string split = split_of(file);
       if (split.empty() || found.contains(split)) continue;
       const std::vector<std::string> lines = read_lines(file);
@@ -80,7 +78,11 @@ std::vector<Row> read_rows(const fs::path& file) {
   rows.reserve(lines.size());
   for (std::size_t i = 1; i < lines.size(); ++i) {
     if (trimmed(lines[i]).empty()) continue;
-    const std::vector<std::string> fields = split_fields(lines[i], ',');
+    const std::vector<std::string> fields = fields_of_line(lines[i], ',', file, i + 1);
+    if (std::ssize(fields) < columns.count) {
+      throw Error(file.string(), " line ", i + 1, ": it has ", fields.size(), " fields, but the first line names ",
+                  columns.count, "; the file may be cut off");
+    }
     const auto field = [&](int column) {
       return column >= 0 && column < std::ssize(fields) ? fields[static_cast<std::size_t>(column)] : std::string();
     };
@@ -114,12 +116,9 @@ struct Files {
 };
 
 void collect(const fs::path& folder, bool replace, Files& files) {
-  std::error_code unreadable;
-  for (fs::recursive_directory_iterator it(folder, fs::directory_options::follow_directory_symlink, unreadable), end;
-       it != end; it.increment(unreadable)) {
-    const fs::path& path = it->path();
+  const auto add = [&](const fs::path& path) {
     const std::string name = path.stem().string();
-    if (name.size() < kIdLength || !is_video(path)) continue;
+    if (name.size() < kIdLength || !is_video(path)) return;
     if (replace) {
       files.by_name[name] = path;
     } else {
@@ -127,7 +126,8 @@ void collect(const fs::path& folder, bool replace, Files& files) {
     }
     const auto [known, first] = files.by_id.emplace(name.substr(0, kIdLength), path);
     if (!first && known->second.stem() != path.stem()) known->second.clear();
-  }
+  };
+  walk_files(folder, add, log_warning);
 }
 
 Files find_files(const fs::path& root, const std::string& split, fs::path& expected) {
@@ -141,16 +141,16 @@ Files find_files(const fs::path& root, const std::string& split, fs::path& expec
     }
   }
   for (const fs::path& folder : folders) {
-    if (!fs::is_directory(folder)) continue;
+    if (!is_folder(folder)) continue;
     if (expected.empty()) expected = folder;
     collect(folder, false, files);
   }
   if (expected.empty()) {
-    expected = fs::is_directory(root / "videos") ? root / "videos" : root;
+    expected = is_folder(root / "videos") ? root / "videos" : root;
     collect(expected, false, files);
   }
   // CVDF ships good copies of files that are corrupted in the main folders, under the same names.
-  if (fs::is_directory(root / "replacement")) collect(root / "replacement", true, files);
+  if (is_folder(root / "replacement")) collect(root / "replacement", true, files);
   return files;
 }
 
@@ -185,14 +185,18 @@ Dataset read_kinetics(const fs::path& root, const std::string& split) {
   }
   const std::vector<Row> rows = read_rows(own->second);
   // The class number is the rank in alphabetical order; a small validation file need not have every class.
-  std::set<std::string> names;
-  for (const auto& [other, file] : annotations) {
-    for (const Row& row : other == split ? rows : read_rows(file)) {
-      if (!row.label.empty()) names.insert(row.label);
+  std::vector<std::set<std::string>> names;
+  for (const char* other : {"train", "validation", "test"}) {
+    const auto file = annotations.find(other);
+    if (file == annotations.end()) continue;
+    names.emplace_back();
+    for (const Row& row : other == split ? rows : read_rows(file->second)) {
+      if (!row.label.empty()) names.back().insert(row.label);
     }
   }
   Dataset dataset;
-  dataset.labels.assign(names.begin(), names.end());
+  dataset.labels = merged_labels(names);
+  const LabelIndex index(dataset.labels);
   if (rows.empty()) throw Error(own->second.string(), " lists no videos");
   fs::path expected;
   const Files files = find_files(root, split, expected);
@@ -201,7 +205,7 @@ Dataset read_kinetics(const fs::path& root, const std::string& split) {
   for (const Row& row : rows) {
     Sample sample;
     sample.id = row.start < 0 ? row.id : text(row.id, "_", row.start);
-    if (!row.label.empty()) sample.label = std::distance(names.begin(), names.find(row.label));
+    if (!row.label.empty()) sample.label = index.index(row.label).value();
     if (row.label.empty() && split != "test") {
       throw Error(own->second.string(), " line ", row.line, ": video ", row.id, " has no label");
     }

@@ -10,8 +10,8 @@
 namespace trecvit::datasets {
 namespace {
 
-constexpr std::initializer_list<const char*> kListSuffixes = {".txt", ".csv", ".tsv", ".list", ".lst"};
-constexpr std::initializer_list<const char*> kJsonSuffixes = {".jsonl", ".ndjson"};
+const std::initializer_list<std::string_view> kListSuffixes = {".txt", ".csv", ".tsv", ".list", ".lst"};
+const std::initializer_list<std::string_view> kJsonSuffixes = {".jsonl", ".ndjson"};
 
 // "path label", both of which may contain blanks: the path ends with the first word that ends like a video's name. Of
 // "path 120 3" the last number is the label.
@@ -44,12 +44,21 @@ std::vector<std::string> split_frames(const std::string& line) {
   return {};
 }
 
+// Whether a comma ends the first field. It does not inside the quotes around a path, after which a blank may follow.
+bool has_comma(const std::string& line) {
+  const std::size_t first = line.find_first_not_of(' ');
+  if (first == std::string::npos || line[first] != '"') return line.find(',') != std::string::npos;
+  std::size_t close = line.find('"', first + 1);
+  while (close != std::string::npos && line.compare(close, 2, "\"\"") == 0) close = line.find('"', close + 2);
+  return close == std::string::npos || trimmed(line.substr(close + 1)).starts_with(',');
+}
+
 // Fields of a line: path [label], or folder, frames, label.
-std::vector<std::string> split_line(const std::string& line) {
-  if (line.find('\t') != std::string::npos) return split_fields(line, '\t');
-  if (line.find(',') != std::string::npos) {
+std::vector<std::string> split_line(const std::string& line, const fs::path& file, std::size_t number) {
+  if (line.find('\t') != std::string::npos) return fields_of_line(line, '\t', file, number);
+  if (has_comma(line)) {
     // A comma inside the path of a blank-separated list does not end it.
-    std::vector<std::string> fields = split_fields(line, ',');
+    std::vector<std::string> fields = fields_of_line(line, ',', file, number);
     if (is_video(fields[0])) return fields;
     if (fields.size() == 2 && fields[1].find_first_of("/.") == std::string::npos) return fields;  // a header
     if (fields.size() == 3 && is_count(fields[1])) return fields;
@@ -65,7 +74,7 @@ std::vector<Entry> read_list_file(const fs::path& file) {
   const std::vector<std::string> lines = read_lines(file);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (trimmed(lines[i]).empty() || trimmed(lines[i]).front() == '#') continue;
-    const std::vector<std::string> fields = split_line(lines[i]);
+    const std::vector<std::string> fields = split_line(lines[i], file, i + 1);
     Entry entry{.path = fields[0], .label = fields.size() > 1 ? fields[1] : "", .line = i + 1};
     const bool header = entries.empty() && !is_video(entry.path) &&
                         (normalised(entry.label) == "label" || normalised(entry.label) == "class");
@@ -103,6 +112,9 @@ std::vector<Entry> read_json_lines(const fs::path& file) {
                   "\"label\": \"waving\"}");
     }
     Entry entry{.path = *path, .line = i + 1};
+    if (entry.path.find('\0') != std::string::npos) {
+      throw Error(file.string(), " line ", i + 1, ": \"path\" is ", path->dump(), "; a path has no zero byte");
+    }
     if (const auto label = json.find("label"); label != json.end() && !label->is_null()) {
       if (!label->is_string() && !label->is_number_integer()) {
         throw Error(file.string(), " line ", i + 1, ": \"label\" is ", label->dump(),
@@ -123,12 +135,13 @@ std::vector<Entry> read_json_lines(const fs::path& file) {
 Dataset read_with(std::vector<Entry> (*read)(const fs::path&), const std::map<std::string, fs::path>& files,
                   const fs::path& root, const std::string& split) {
   const fs::path own = file_of_split(files, root, split);
-  std::map<std::string, std::vector<Entry>> by_split;
-  for (const auto& [name, file] : files) by_split[file == own ? split : name] = read(file);
-  Dataset dataset = from_entries(by_split, split, own);
+  std::map<std::string, Entries> by_split;
+  for (const auto& [name, file] : files) by_split[file == own ? split : name] = {.file = file, .entries = read(file)};
+  Dataset dataset = from_entries(by_split, split);
   // A part of a file is not the file: two of them need two names.
   for (Sample& sample : dataset.samples) {
-    if (sample.start_s >= 0 || sample.end_s >= 0) sample.id += text("@", std::max(0.0, sample.start_s));
+    if (sample.start_s >= 0 || sample.end_s >= 0) sample.id += "@" + config_text(std::max(0.0, sample.start_s));
+    if (sample.end_s >= 0) sample.id += "-" + config_text(sample.end_s);
   }
   return dataset;
 }

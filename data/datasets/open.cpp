@@ -1,4 +1,5 @@
 #include "core/error.h"
+#include "core/folder.h"
 #include "data/datasets/readers.h"
 
 namespace trecvit {
@@ -36,8 +37,10 @@ Dataset open_dataset(const DataConfig& config, const std::string& split) {
   if (config.root.empty()) throw UsageError("data.root is empty; it must be the folder of a data set");
   fs::path root = fs::path(config.root).lexically_normal();
   if (!root.has_filename()) root = root.parent_path();  // a slash at the end
-  if (!fs::exists(root)) throw Error("data.root = ", config.root, " does not exist");
-  if (fs::is_directory(root) && fs::is_empty(root)) throw Error("data.root = ", config.root, " is an empty folder");
+  if (!path_exists(root)) throw Error("data.root = ", config.root, " does not exist");
+  if (is_folder(root) && folder_entries(root).empty()) {
+    throw Error("data.root = ", config.root, " is an empty folder");
+  }
   const Reader& reader = choose(config.format, root);
   const std::string name = canonical_split(split);
   Dataset dataset = reader.read(root, name);

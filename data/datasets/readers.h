@@ -3,12 +3,13 @@
 
 #include <filesystem>
 #include <initializer_list>
-#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/datasets/dataset.h"
+#include "data/datasets/label_index.h"
 
 namespace trecvit::datasets {
 
@@ -38,23 +39,18 @@ std::string canonical_split(const std::string& split);
 // Names under which publishers store a canonical split, likeliest first.
 std::vector<std::string> split_names(const std::string& split);
 
-// Lower case, [a-z0-9] only: how class names of folders and of annotations are compared.
-std::string normalised(const std::string& name);
-
-// Lines without their ends ("\n", "\r\n"); a byte-order mark is passed over.
+// Lines without their ends ("\n", "\r\n"); a byte-order mark is passed over. Error: not UTF-8 text (UTF-16, zero
+// bytes).
 std::vector<std::string> read_lines(const fs::path& path);
-
-// Class indices handed out by name; index() of an unknown name is empty.
-class LabelIndex {
- public:
-  explicit LabelIndex(const std::vector<std::string>& labels);  // exact names win over normalised ones
-  std::optional<std::int64_t> index(const std::string& name) const;
-
- private:
-  std::map<std::string, std::int64_t> exact_, loose_;
-};
 
 // The first of `candidates` that exists; empty path when none does.
 fs::path first_existing(const std::vector<fs::path>& candidates);
+
+// The base in `bases` below which one of the first of `paths` exists; empty optional when none does.
+std::optional<fs::path> find_base(const std::vector<fs::path>& bases, const std::vector<fs::path>& paths);
+
+// The files of a folder with one of these suffixes, short names before long ones ("train.csv" before "my_train.csv").
+// None where the folder does not exist.
+std::vector<fs::path> annotation_files(const fs::path& folder, std::initializer_list<std::string_view> suffixes);
 
 }  // namespace trecvit::datasets

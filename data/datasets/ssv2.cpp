@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/folder.h"
 #include "data/datasets/json_file.h"
 #include "data/datasets/readers.h"
 
@@ -24,6 +25,13 @@ fs::path find_annotation(const fs::path& root, const std::string& name) {
     candidates.push_back(folder / ("something-something-v2-" + name + ".json"));
   }
   return first_existing(candidates);
+}
+
+fs::path split_file(const fs::path& root, const std::string& split) {
+  for (const std::string& name : split_names(split)) {
+    if (const fs::path file = find_annotation(root, name); !file.empty()) return file;
+  }
+  return {};
 }
 
 std::string without_brackets(const std::string& pattern) {
@@ -92,16 +100,14 @@ void add_answers(const fs::path& root, const LabelIndex& index, std::vector<Samp
 
 // The folder and suffix of the videos: the first place that has one of the first samples.
 void find_videos(const fs::path& root, std::vector<Sample>& samples) {
-  constexpr std::size_t kTried = 200;
   const std::vector<fs::path> folders = {root / kVideoFolder, root / "videos", root};
   for (const fs::path& folder : folders) {
-    if (!fs::is_directory(folder)) continue;
     for (const char* suffix : {".webm", ".mp4"}) {
-      for (std::size_t i = 0; i < std::min(samples.size(), kTried); ++i) {
-        if (!fs::exists(folder / (samples[i].id + suffix))) continue;
-        for (Sample& sample : samples) sample.path = folder / (sample.id + suffix);
-        return;
-      }
+      std::vector<fs::path> names;
+      for (const Sample& sample : samples) names.emplace_back(sample.id + suffix);
+      if (!find_base({folder}, names)) continue;
+      for (std::size_t i = 0; i < samples.size(); ++i) samples[i].path = folder / names[i];
+      return;
     }
   }
   throw Error("no video of the annotations was found below ", root.string(), "; ", samples.front().id,
@@ -110,7 +116,14 @@ void find_videos(const fs::path& root, std::vector<Sample>& samples) {
 
 }  // namespace
 
-bool can_read_ssv2(const fs::path& root) { return !find_annotation(root, "labels").empty(); }
+bool can_read_ssv2(const fs::path& root) {
+  // Sets of other formats may have a labels.json too.
+  if (find_annotation(root, "labels").empty()) return false;
+  for (const char* split : {"train", "validation", "test"}) {
+    if (!split_file(root, split).empty()) return true;
+  }
+  return false;
+}
 
 Dataset read_ssv2(const fs::path& root, const std::string& split) {
   const fs::path label_file = find_annotation(root, "labels");
@@ -118,10 +131,7 @@ Dataset read_ssv2(const fs::path& root, const std::string& split) {
     throw Error("no labels.json or something-something-v2-labels.json was found in ", root.string(),
                 " or its folder labels");
   }
-  fs::path file;
-  for (const std::string& name : split_names(split)) {
-    if (file.empty()) file = find_annotation(root, name);
-  }
+  const fs::path file = split_file(root, split);
   if (file.empty()) throw Error("no ", split, ".json was found beside ", label_file.string());
   Dataset dataset;
   dataset.labels = read_labels(label_file);

@@ -10,17 +10,24 @@
 namespace trecvit {
 namespace {
 
+// 0 of a file that went away meanwhile.
+std::int64_t bytes_of(const std::filesystem::path& path) {
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(path, unknown);
+  return unknown ? 0 : static_cast<std::int64_t>(size);
+}
+
 VideoFacts facts_of(const Sample& sample, double deadline_s) {
   if (sample.frames > 0) {
     VideoFacts facts{.codec = "pictures", .frames = sample.frames};
     video::FrameFolder folder(sample.path, deadline_s);
+    folder.expect(sample.frames);
     const std::int64_t first[] = {0};
     folder.decode(first, [&](std::size_t, const video::Frame& frame) {
       facts.width = frame.width;
       facts.height = frame.height;
     });
-    for (const auto& entry : std::filesystem::directory_iterator(sample.path))
-      facts.bytes += static_cast<std::int64_t>(entry.file_size());
+    facts.bytes = folder.bytes();
     return facts;
   }
   video::Decoder decoder(sample.path.string(), {.deadline_s = deadline_s});
@@ -33,7 +40,7 @@ VideoFacts facts_of(const Sample& sample, double deadline_s) {
           .fps = info.fps,
           .duration_s = info.duration_s,
           .frames = frames,
-          .bytes = static_cast<std::int64_t>(std::filesystem::file_size(sample.path))};
+          .bytes = bytes_of(sample.path)};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/folder.h"
 #include "data/datasets/csv.h"
 #include "data/datasets/readers.h"
 
@@ -39,7 +40,7 @@ fs::path base_of(const fs::path& root, const char* video_folder) {
 fs::path ucf_lists(const fs::path& root) {
   const fs::path base = base_of(root, "UCF-101");
   for (const fs::path& folder : {base / "ucfTrainTestlist", base / "annotations", base}) {
-    if (fs::exists(folder / "classInd.txt")) return folder;
+    if (path_exists(folder / "classInd.txt")) return folder;
   }
   return {};
 }
@@ -47,9 +48,8 @@ fs::path ucf_lists(const fs::path& root) {
 fs::path hmdb_lists(const fs::path& root) {
   const fs::path base = base_of(root, "hmdb51_org");
   for (const fs::path& folder : {base / "testTrainMulti_7030_splits", base / "splits", base / "annotations", base}) {
-    if (!fs::is_directory(folder)) continue;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().filename().string().ends_with("_test_split1.txt")) return folder;
+    for (const fs::path& file : annotation_files(folder, {".txt"})) {
+      if (file.filename().string().ends_with("_test_split1.txt")) return folder;
     }
   }
   return {};
@@ -57,15 +57,14 @@ fs::path hmdb_lists(const fs::path& root) {
 
 // The folder of `candidates` that holds the first samples; each sample's path becomes whole.
 void place_videos(std::vector<Sample>& samples, const std::vector<fs::path>& candidates) {
-  for (const fs::path& base : candidates) {
-    for (std::size_t i = 0; i < std::min<std::size_t>(samples.size(), 200); ++i) {
-      if (!fs::exists(base / samples[i].path)) continue;
-      for (Sample& sample : samples) sample.path = base / sample.path;
-      return;
-    }
+  std::vector<fs::path> paths;
+  for (const Sample& sample : samples) paths.push_back(sample.path);
+  const auto base = find_base(candidates, paths);
+  if (!base) {
+    throw Error("none of the videos of the lists was found; ", samples.front().path.string(),
+                " and the others must be in ", candidates.front().string());
   }
-  throw Error("none of the videos of the lists was found; ", samples.front().path.string(),
-              " and the others must be in ", candidates.front().string());
+  for (Sample& sample : samples) sample.path = *base / sample.path;
 }
 
 }  // namespace
@@ -113,8 +112,8 @@ Dataset read_hmdb51(const fs::path& root, const std::string& split) {
   }
   const std::string suffix = text("_test_split", wanted.number, ".txt");
   Dataset dataset;
-  for (const auto& entry : fs::directory_iterator(lists)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& file : annotation_files(lists, {".txt"})) {
+    const std::string name = file.filename().string();
     if (name.ends_with(suffix)) dataset.labels.push_back(name.substr(0, name.size() - suffix.size()));
   }
   std::sort(dataset.labels.begin(), dataset.labels.end());

@@ -140,9 +140,7 @@ void ClipReader::read_folder(const Sample& sample, std::int64_t epoch, std::int6
     throw Error(sample.path.string(), " holds extracted frames, whose times nobody knows; data.fps must be 0");
   }
   video::FrameFolder folder(sample.path, options_.deadline_s);
-  if (folder.frames() < sample.frames) {
-    throw Error(sample.path.string(), " has ", folder.frames(), " pictures, but its list says ", sample.frames);
-  }
+  folder.expect(sample.frames);
   std::vector<double> times(static_cast<std::size_t>(sample.frames));
   std::iota(times.begin(), times.end(), 0.0);
   choose_frames(Timeline(times, 0), 0, epoch, number);

@@ -94,9 +94,10 @@ void evaluation_frames(std::int64_t count, const Sampling& s, std::int64_t clip,
     dense(count, s, clips == 1 ? last_start / 2 : last_start * clip / (clips - 1), numbers);
     return;
   }
-  // ((t + (clip + 0.5) / clips) / T) * count, in whole numbers.
+  // ((t + place) / T) * count, in whole numbers: place is 1/2 of one clip, clip / clips of several.
+  const std::int64_t parts = clips == 1 ? 2 : clips, part = clips == 1 ? 1 : clip;
   for (std::int64_t t = 0; t < s.frames; ++t) {
-    numbers[static_cast<std::size_t>(t)] = (2 * clips * t + 2 * clip + 1) * count / (2 * clips * s.frames);
+    numbers[static_cast<std::size_t>(t)] = (parts * t + part) * count / (parts * s.frames);
   }
 }
 

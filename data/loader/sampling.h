@@ -60,7 +60,7 @@ class Pace {
 void training_frames(std::int64_t count, const Sampling& sampling, Rng& rng, std::span<std::int64_t> numbers);
 
 // Clip `clip` of `clips` for evaluation. Dense: one clip is centred, several start evenly spaced from the first tick to
-// the last possible one. Uniform: the point (clip + 0.5) / clips of each segment, so one clip takes the middles.
+// the last possible one. Uniform: one clip takes the middle of each segment, several the point clip / clips of it.
 void evaluation_frames(std::int64_t count, const Sampling& sampling, std::int64_t clip, std::int64_t clips,
                        std::span<std::int64_t> numbers);
 

@@ -1,13 +1,18 @@
 #include "data/video/frame_folder.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstring>
+#include <map>
 #include <numeric>
+#include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/folder.h"
 #include "data/video/libav.h"
 
 namespace trecvit::video {
@@ -15,20 +20,77 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_picture(const fs::path& path) {
-  return has_suffix(path, {".jpg", ".jpeg", ".png", ".bmp", ".webp"});
-}
+bool is_picture(const fs::path& path) { return has_suffix(path, {".jpg", ".jpeg", ".png", ".bmp", ".webp"}); }
 
-// The last run of digits in a name without suffix; 0 without one.
-std::uint64_t number_in(const fs::path& path) {
+// A picture's name around its last number: "img_00012_s" is the 12th of the sequence "img_" ... "_s".
+struct Name {
+  std::string before, number, after;  // number: without leading zeros; empty: none in the name
+  std::pair<std::string, std::string> sequence() const { return {before, after}; }
+};
+
+Name parse_name(const fs::path& path) {
   const std::string name = path.stem().string();
   const std::size_t last = name.find_last_of("0123456789");
-  if (last == std::string::npos) return 0;
-  const std::size_t before = name.find_last_not_of("0123456789", last);
-  const std::size_t first = before == std::string::npos ? 0 : before + 1;
-  std::uint64_t number = 0;
-  for (std::size_t i = first; i <= last; ++i) number = number * 10 + static_cast<std::uint64_t>(name[i] - '0');
-  return number;
+  if (last == std::string::npos) return {.before = name, .number = "", .after = ""};
+  const std::size_t ahead = name.find_last_not_of("0123456789", last);
+  const std::size_t first = ahead == std::string::npos ? 0 : ahead + 1;
+  const std::size_t digit = std::min(name.find_first_not_of('0', first), last);
+  return {
+      .before = name.substr(0, first), .number = name.substr(digit, last + 1 - digit), .after = name.substr(last + 1)};
+}
+
+// Tools that calculate optical flow leave it beside the pictures: flow_x_00001, x_00001, img_00001_flow.
+bool is_flow(const Name& name) {
+  static const std::set<std::string> kWords = {"flow", "flowx", "flowy", "optflow", "opticalflow", "x", "y", "u", "v"};
+  std::string word;
+  for (const char c : name.before + "_" + name.after + "_") {
+    if (std::isalpha(static_cast<unsigned char>(c))) {
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    } else {
+      if (kWords.contains(word)) return true;
+      word.clear();
+    }
+  }
+  return false;
+}
+
+struct Picture {
+  fs::path path;
+  Name name;
+};
+
+// The one sequence of pictures in a folder, in order. Error: several, for any choice could be the wrong one.
+std::vector<Picture> one_sequence(std::vector<Picture> pictures, const fs::path& folder) {
+  const auto sequences = [&] {
+    std::map<std::pair<std::string, std::string>, fs::path> found;
+    for (const Picture& picture : pictures) found.emplace(picture.name.sequence(), picture.path);
+    return found;
+  };
+  // Beside numbered pictures, one without a number is a cover.
+  const bool numbered =
+      std::any_of(pictures.begin(), pictures.end(), [](const Picture& p) { return !p.name.number.empty(); });
+  if (numbered) {
+    std::erase_if(pictures, [](const Picture& p) { return p.name.number.empty(); });
+    if (sequences().size() > 1) std::erase_if(pictures, [](const Picture& p) { return is_flow(p.name); });
+    if (const auto left = sequences(); left.size() != 1) {
+      throw Error("folder ", folder.string(), " holds pictures of several sequences",
+                  left.empty() ? ", all of optical flow"
+                               : text(", such as ", left.begin()->second.filename().string(), " and ",
+                                      left.rbegin()->second.filename().string()),
+                  "; it must hold the frames of one video, numbered in one way");
+    }
+  }
+  std::sort(pictures.begin(), pictures.end(), [](const Picture& a, const Picture& b) {
+    const std::string &first = a.name.number, &second = b.name.number;
+    if (first.size() != second.size()) return first.size() < second.size();
+    return first != second ? first < second : a.path < b.path;
+  });
+  for (std::size_t i = 1; numbered && i < pictures.size(); ++i) {
+    if (pictures[i].name.number != pictures[i - 1].name.number) continue;
+    throw Error("folder ", folder.string(), " holds frame ", pictures[i].name.number,
+                " twice: ", pictures[i - 1].path.filename().string(), " and ", pictures[i].path.filename().string());
+  }
+  return pictures;
 }
 
 // By content: many a .jpg is a PNG.
@@ -83,21 +145,34 @@ FrameFolder::FrameFolder(const fs::path& folder, double deadline_s) : impl_(std:
   silence_libav();
   impl_->folder = folder;
   impl_->deadline_s = deadline_s;
-  if (!fs::is_directory(folder)) throw Error("folder ", folder.string(), " of extracted frames does not exist");
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (is_picture(entry.path())) impl_->pictures.push_back(entry.path());
+  if (!is_folder(folder)) throw Error("folder ", folder.string(), " of extracted frames does not exist");
+  std::vector<Picture> pictures;
+  for (const fs::path& path : folder_entries(folder)) {
+    if (is_picture(path)) pictures.push_back({.path = path, .name = parse_name(path)});
   }
-  if (impl_->pictures.empty()) throw Error("folder ", folder.string(), " holds no pictures");
-  std::sort(impl_->pictures.begin(), impl_->pictures.end(), [](const fs::path& a, const fs::path& b) {
-    const std::uint64_t first = number_in(a), second = number_in(b);
-    return first != second ? first < second : a < b;
-  });
+  if (pictures.empty()) throw Error("folder ", folder.string(), " holds no pictures");
+  for (Picture& picture : one_sequence(std::move(pictures), folder)) {
+    impl_->pictures.push_back(std::move(picture.path));
+  }
 }
 FrameFolder::~FrameFolder() = default;
 FrameFolder::FrameFolder(FrameFolder&&) noexcept = default;
 FrameFolder& FrameFolder::operator=(FrameFolder&&) noexcept = default;
 
 std::int64_t FrameFolder::frames() const { return std::ssize(impl_->pictures); }
+void FrameFolder::expect(std::int64_t listed) const {
+  if (frames() == listed) return;
+  throw Error("folder ", impl_->folder.string(), " has ", frames(), " pictures, but its list says ", listed,
+              "; the two must agree");
+}
+std::int64_t FrameFolder::bytes() const {
+  std::int64_t sum = 0;
+  for (const fs::path& path : impl_->pictures) {
+    std::error_code unknown;
+    if (const auto size = fs::file_size(path, unknown); !unknown) sum += static_cast<std::int64_t>(size);
+  }
+  return sum;
+}
 std::int64_t FrameFolder::decoded() const { return impl_->decoded; }
 
 void FrameFolder::decode(std::span<const std::int64_t> numbers,

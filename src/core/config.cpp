@@ -29,21 +29,48 @@ int edit_distance(const std::string& a, const std::string& b) {
 
 std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
 
+// Walks the keys of a YAML map. Aliases (&a, *a) can make a small file endless: a section within itself, or each level
+// twice the one below.
 template <class Add>
-void flatten(const YAML::Node& node, const std::string& prefix, const std::string& file, const Add& add) {
-  for (const auto& entry : node) {
-    const std::string key = prefix + entry.first.Scalar();
-    const std::string origin = text(file, ":", entry.first.Mark().line + 1);
-    if (entry.second.IsMap()) {
-      flatten(entry.second, key + ".", file, add);
-      if (entry.second.size() == 0) add(key, "", origin, true);
-    } else if (entry.second.IsSequence()) {
-      add(key, "", origin, true);
-    } else {
-      add(key, entry.second.IsNull() ? "" : entry.second.Scalar(), origin, false);
+class Flattener {
+ public:
+  Flattener(std::string file, const Add& add) : file_(std::move(file)), add_(add) {}
+
+  void walk(const YAML::Node& node, const std::string& prefix = "", int depth = 1) {
+    for (const auto& entry : node) {
+      const std::string origin = text(file_, ":", entry.first.Mark().line + 1);
+      if (!entry.first.IsScalar()) throw UsageError(origin, ": a key must be one word, as in 'train: {lr: 1e-4}'");
+      if (++visited_ > kMostKeys)
+        throw UsageError(origin, ": there are more than ", kMostKeys, " keys, counting what aliases repeat");
+      const std::string key = prefix + entry.first.Scalar();
+      if (entry.second.IsMap()) {
+        if (depth == kDeepest)
+          throw UsageError(origin, ": sections are nested more than ", kDeepest,
+                           " deep, or contain themselves by an alias");
+        walk(entry.second, key + ".", depth + 1);
+        if (entry.second.size() == 0) add(key, "", origin, true);
+      } else if (entry.second.IsSequence()) {
+        add(key, "", origin, true);
+      } else {
+        add(key, entry.second.IsNull() ? "" : entry.second.Scalar(), origin, false);
+      }
     }
   }
-}
+
+ private:
+  static constexpr int kDeepest = 16, kMostKeys = 10000;
+
+  void add(const std::string& key, const std::string& value, const std::string& origin, bool section) {
+    const auto [same, first] = origins_.emplace(key, origin);
+    if (!first) throw UsageError(origin, ": the key '", key, "' is there twice, first at ", same->second);
+    add_(key, value, origin, section);
+  }
+
+  std::string file_;
+  const Add& add_;
+  std::map<std::string, std::string> origins_;
+  int visited_ = 0;
+};
 
 }  // namespace
 
@@ -51,9 +78,11 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   std::string best;
   int best_distance = static_cast<int>(word.size()) / 2 + 2;
   for (const auto& candidate : known) {
-    int distance = edit_distance(word, candidate);
     // The right last part under a wrong section is as near as one edit.
-    if (last_part(word) == last_part(candidate)) distance = std::min(distance, 1);
+    const bool same_part = last_part(word) == last_part(candidate);
+    const auto longer = std::abs(std::ssize(word) - std::ssize(candidate));  // needs as many edits
+    if (!same_part && longer >= best_distance) continue;
+    const int distance = same_part ? word != candidate : edit_distance(word, candidate);
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;
@@ -65,16 +94,21 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
 void ConfigSource::load(const std::filesystem::path& yaml_file) {
   YAML::Node root;
   try {
-    root = YAML::Load(read_file(yaml_file));
+    const std::vector<YAML::Node> documents = YAML::LoadAll(read_file(yaml_file));
+    if (documents.size() > 1)
+      throw UsageError(yaml_file.string(), " holds ", documents.size(),
+                       " documents, parted by '---'; it must hold one");
+    if (documents.empty()) return;
+    root = documents.front();
   } catch (const YAML::Exception& failure) {
     throw UsageError(yaml_file.string(), ":", failure.mark.line + 1, ": not valid YAML: ", failure.msg);
   }
   if (root.IsNull()) return;
   if (!root.IsMap()) throw UsageError(yaml_file.string(), " must be a YAML map such as 'train: {lr: 1e-4}'");
-  flatten(root, "", yaml_file.filename().string(),
-          [&](const std::string& key, const std::string& value, const std::string& origin, bool section) {
-            values_[key] = {value, origin, section};
-          });
+  const auto keep = [&](const std::string& key, const std::string& value, const std::string& origin, bool section) {
+    values_[key] = {value, origin, section};
+  };
+  Flattener(yaml_file.filename().string(), keep).walk(root);
 }
 
 void ConfigSource::set(const std::string& assignment) {
@@ -99,8 +133,8 @@ const ConfigSource::Value* ConfigSource::find(const std::string& key) const {
 void ConfigSource::refuse_unknown(const std::vector<std::string>& known) const {
   for (const auto& [key, value] : values_) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    const bool is_section = std::any_of(known.begin(), known.end(),
-                                        [&](const std::string& k) { return k.rfind(key + ".", 0) == 0; });
+    const bool is_section =
+        std::any_of(known.begin(), known.end(), [&](const std::string& k) { return k.rfind(key + ".", 0) == 0; });
     if (is_section && value.section) continue;  // an empty section
     if (is_section)
       throw UsageError(value.origin, ": '", key, "' is a section of keys and cannot have the value '", value.text, "'");
@@ -112,7 +146,8 @@ void ConfigSource::refuse_unknown(const std::vector<std::string>& known) const {
 
 namespace {
 
-[[noreturn]] void wrong_type(const std::string& key, const std::string& origin, const std::string& value, const char* want) {
+[[noreturn]] void wrong_type(const std::string& key, const std::string& origin, const std::string& value,
+                             const char* want) {
   throw UsageError(origin, ": ", key, " must be ", want, ", not '", value, "'");
 }
 
@@ -120,6 +155,8 @@ namespace {
 
 void ConfigSource::parse(const std::string& key, const Value& value, std::string& field) {
   if (value.section) wrong_type(key, value.origin, "a list or section", "one text");
+  if (value.text.find('\0') != std::string::npos)  // paths end there
+    wrong_type(key, value.origin, "one with a zero byte", "text");
   field = value.text;
 }
 
@@ -146,7 +183,8 @@ void ConfigSource::parse(const std::string& key, const Value& value, std::int64_
 void ConfigSource::parse(const std::string& key, const Value& value, double& field) {
   char* stopped = nullptr;
   const double parsed = std::strtod(value.text.c_str(), &stopped);
-  if (value.section || value.text.empty() || *stopped != '\0' || !std::isfinite(parsed))
+  const char* end = value.text.c_str() + value.text.size();  // a zero byte within stops it too
+  if (value.section || value.text.empty() || stopped != end || !std::isfinite(parsed))
     wrong_type(key, value.origin, value.section ? "a list or section" : value.text, "a number");
   field = parsed;
 }

@@ -7,6 +7,8 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "data/datasets/check.h"
+#include "data/datasets/label_index.h"
 #include "infer/device.h"
 #include "infer/evaluate.h"
 #include "infer/gpu_use.h"
@@ -103,7 +105,7 @@ bool is_classification(const Config& config) { return config.train.objective == 
 // A classifier that knows other classes, or these in another order, would start with every answer wrong.
 void check_classes(const ModelFile& file, const Dataset& data) {
   for (std::size_t i = 0; i < std::min(file.labels.size(), data.labels.size()); ++i)
-    if (file.labels[i] != data.labels[i])
+    if (normalised(file.labels[i]) != normalised(data.labels[i]))
       throw UsageError(file.path.string(), " has the class '", file.labels[i], "' as number ", i, " where ",
                        data.root.string(), " has '", data.labels[i],
                        "'; --new-head starts the classifier anew and takes the rest");
@@ -115,6 +117,12 @@ void Run::open_data() {
     train_set_.samples.resize(static_cast<std::size_t>(request_.overfit));
   if (is_classification(config_)) {
     val_set_ = request_.overfit > 0 ? train_set_ : open_dataset(config_.data, config_.data.val_split);
+    // One list without a split in its name serves as both.
+    if (const std::int64_t shared = request_.overfit > 0 ? 0 : count_shared(train_set_, val_set_); shared > 0)
+      log_warning(text(shared, " of the ", val_set_.samples.size(), " videos of the split ", val_set_.split,
+                       " are in the split ", train_set_.split,
+                       " too: its accuracy says little about new videos; lists are told apart by names such as train.txt "
+                       "and val.txt"));
     const auto classes = static_cast<std::int64_t>(train_set_.labels.size());
     if (config_.model.classes == 0) config_.model.classes = classes;
     if (config_.model.classes != classes)

@@ -78,6 +78,91 @@ TEST(Config, MistakesNameKeyPlaceAndCure) {
   EXPECT_EQ(failure({}, "train: {lr: 1, steps: 4}\n"), "");
 }
 
+TEST(Config, AliasesCannotMakeAFileEndless) {
+  EXPECT_THAT(failure({}, "train: &a\n  deeper: *a\n"), testing::HasSubstr("contain themselves by an alias"));
+  std::string bomb = "l0: &l0 {a: 1, b: 2}\n";
+  for (int i = 1; i < 15; ++i) {
+    bomb += text("l", i, ": &l", i, " {");
+    for (int k = 0; k < 9; ++k) bomb += text(k ? ", " : "", "k", k, ": *l", i - 1);
+    bomb += "}\n";
+  }
+  EXPECT_THAT(failure({}, bomb), testing::HasSubstr("more than 10000 keys, counting what aliases repeat"));
+  std::string deep = "x: 1";
+  for (int i = 0; i < 40; ++i) deep = "{a: " + (i == 0 ? "{x: 1}" : deep) + "}";
+  EXPECT_THAT(failure({}, deep), testing::HasSubstr("nested more than 16 deep"));
+  EXPECT_THAT(failure({}, std::string(100000, '[')), testing::HasSubstr("not valid YAML"));
+  EXPECT_THAT(failure({}, std::string(100000, '{')), testing::HasSubstr("not valid YAML"));
+  EXPECT_EQ(failure({}, "name: &n hello\ntrain: {lr: 1, steps: 4}\n"), "");
+}
+
+TEST(Config, NothingInAFileIsLostWithoutAWord) {
+  EXPECT_THAT(
+      failure({}, "train:\n  lr: 1\n  steps: 2\n  lr: 3\n"),
+      testing::AllOf(testing::HasSubstr(".yaml:4: the key 'train.lr' is there twice"), testing::HasSubstr(".yaml:2")));
+  EXPECT_THAT(failure({}, "train: {lr: 1}\ntrain.lr: 2\n"), testing::HasSubstr("'train.lr' is there twice"));
+  EXPECT_THAT(failure({}, "name: a\n---\nname: b\n"), testing::HasSubstr("2 documents"));
+  EXPECT_THAT(failure({}, "? [a, b]\n: 1\n"), testing::HasSubstr("a key must be one word"));
+  EXPECT_THAT(failure({}, "train: {lr: \"1\\0 2\"}\n"), testing::HasSubstr("train.lr must be a number"));
+  EXPECT_THAT(failure({}, "name: \"a\\0b\"\n"), testing::HasSubstr("name must be text"));
+  EXPECT_EQ(failure({}, "---\nname: a\n"), "");
+  EXPECT_EQ(failure({}, ""), "");
+  EXPECT_EQ(failure({}, "\xEF\xBB\xBFtrain: {lr: 1}\r\nname: b\r\n"), "");
+}
+
+TEST(Config, AnyTextThatIsShownReadsBackTheSame) {
+  const auto path = std::filesystem::temp_directory_path() / text("config_texts_", ::getpid(), ".yaml");
+  for (const char* word : {"",
+                           "~",
+                           "null",
+                           "Null",
+                           "NULL",
+                           "true",
+                           "no",
+                           "12",
+                           "1e3",
+                           "-",
+                           "?",
+                           "? x",
+                           "=",
+                           "<<",
+                           " a ",
+                           "a\tb",
+                           "a\nb",
+                           "a\rb",
+                           "\"",
+                           "'",
+                           "it's",
+                           "a\\b",
+                           "...",
+                           "---",
+                           "--- a",
+                           "a: b",
+                           "a #b",
+                           "caf\xC3\xA9",
+                           "\x01",
+                           "\x7F",
+                           "\xC2\x85",
+                           "\xE2\x80\xA8",
+                           "\xEF\xBB\xBFx",
+                           "*a",
+                           "&a",
+                           "!a",
+                           "%a",
+                           "@a",
+                           "`a",
+                           "a\\",
+                           "\t"}) {
+    Outer config, back;
+    config.name = word;
+    write_file(path, to_yaml(config_rows(config)));
+    ConfigSource source;
+    source.load(path);
+    source.apply(back);
+    EXPECT_EQ(back.name, config.name);
+  }
+  std::filesystem::remove(path);
+}
+
 TEST(Config, WhatIsShownReadsBackTheSame) {
   Outer config;
   config.name = "a: b # c";

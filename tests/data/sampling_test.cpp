@@ -46,8 +46,25 @@ TEST(Sampling, ShortClipRules) {
 TEST(Sampling, UniformTakesMiddlesOfSegments) {
   EXPECT_THAT(evaluate(16, {.frames = 4, .uniform = true}), ElementsAre(2, 6, 10, 14));
   EXPECT_THAT(evaluate(2, {.frames = 4, .uniform = true}), ElementsAre(0, 0, 1, 1));
-  EXPECT_THAT(evaluate(16, {.frames = 4, .uniform = true}, 0, 2), ElementsAre(1, 5, 9, 13));
-  EXPECT_THAT(evaluate(16, {.frames = 4, .uniform = true}, 1, 2), ElementsAre(3, 7, 11, 15));
+}
+
+// int(tick * x) and int(tick / 2 + tick * x) with tick = count / T, as VideoMAE tests on Something-Something V2.
+TEST(Sampling, UniformClipsBeginWhereVideoMaeHasThem) {
+  for (const std::int64_t count : {3, 16, 41, 100}) {
+    for (const std::int64_t frames : {4, 16}) {
+      Numbers begins, middles;
+      for (std::int64_t x = 0; x < frames; ++x) {
+        const double tick = static_cast<double>(count) / static_cast<double>(frames),
+                     begin = tick * static_cast<double>(x);
+        begins.push_back(static_cast<std::int64_t>(begin));
+        middles.push_back(static_cast<std::int64_t>(tick / 2 + begin));
+      }
+      EXPECT_EQ(evaluate(count, {.frames = frames, .uniform = true}, 0, 2), begins) << count << " " << frames;
+      EXPECT_EQ(evaluate(count, {.frames = frames, .uniform = true}, 1, 2), middles) << count << " " << frames;
+      EXPECT_EQ(evaluate(count, {.frames = frames, .uniform = true}), middles) << count << " " << frames;
+    }
+  }
+  EXPECT_THAT(evaluate(16, {.frames = 2, .uniform = true}, 3, 4), ElementsAre(6, 14));
 }
 
 TEST(Sampling, TrainingStaysInsideAndReachesEveryStart) {

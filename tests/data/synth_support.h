@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -68,6 +69,19 @@ inline DataConfig small_config(const fs::path& root) {
   config.size = 16;
   config.workers = 0;
   return config;
+}
+
+// Opens one split in the format "auto" or another.
+inline Dataset open(const fs::path& root, const std::string& split, const std::string& format = "auto") {
+  DataConfig config = small_config(root);
+  config.format = format;
+  return open_dataset(config, split);
+}
+
+inline std::vector<std::int64_t> labels_of(const Dataset& dataset) {
+  std::vector<std::int64_t> labels;
+  for (const Sample& sample : dataset.samples) labels.push_back(sample.label);
+  return labels;
 }
 
 // The message of the Error that `action` throws; empty when it throws none.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """dataset synth, check, list, stats; bench data. Usage: datasets_test.py --program build/trecvit"""
 import json
+import re
 import shutil
 import struct
 from pathlib import Path
@@ -78,6 +79,18 @@ class Datasets(cli.Cli):
         self.assertTrue(all(len(line) == 5 for line in lines))
         done = cli.trecvit("dataset", "check", "--data", root, "--full", "--min-frames", "1000")
         self.assertIn(b"fewer than 1000", done.stdout)
+
+    def test_bad_list_reads_back_any_name(self):
+        root, listing = self.folder / "odd", self.folder / "odd.tsv"
+        name = "a\tb\nc\\td.mp4"
+        (root / "train" / "run").mkdir(parents=True)
+        (root / "train" / "run" / name).write_bytes(b"")
+        done = cli.trecvit("dataset", "check", "--data", root, "--split", "train", "--bad-list", listing)
+        self.assertEqual(done.returncode, 1)
+        lines = listing.read_text().splitlines()
+        self.assertEqual(len(lines), 1)
+        fields = [re.sub(r"\\(.)", lambda m: {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}[m[1]], f) for f in lines[0].split("\t")]
+        self.assertEqual(fields[:4], ["train", f"run/{name}", "empty", str(root / "train" / "run" / name)])
 
     def test_stats(self):
         root, out = self.synth("measured"), self.folder / "pictures"
