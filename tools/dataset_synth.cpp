@@ -22,6 +22,8 @@ ExitCode run(const Options& options) {
   if (options.json) {
     print_json({{"out", options.out},
                 {"format", options.synth.format},
+                {"codec", options.synth.chosen_codec()},
+                {"difficulty", options.synth.difficulty},
                 {"train", options.synth.train},
                 {"validation", options.synth.validation},
                 {"classes", report.classes},
@@ -44,7 +46,9 @@ void add_dataset_synth(CLI::App& group, VerbContext& context) {
                             [options] { return run(*options); });
   SynthOptions& synth = options->synth;
   verb.add_option("--out", options->out, "folder to fill; made when missing, completed when begun")->required();
-  verb.add_option("--format", synth.format, "ssv2 (VP9 .webm) or kinetics (H.264 .mp4)");
+  verb.add_option("--format", synth.format, "layout: ssv2 or kinetics");
+  verb.add_option("--codec", synth.codec,
+                  "vp9 (.webm), h264 or mpeg4 (.mp4); by default vp9 for ssv2, h264 for kinetics");
   verb.add_option("--train", synth.train, "training videos");
   verb.add_option("--validation", synth.validation, "validation videos");
   verb.add_option("--width", synth.width, "pixels, even");
@@ -52,7 +56,7 @@ void add_dataset_synth(CLI::App& group, VerbContext& context) {
   verb.add_option("--min-frames", synth.min_frames, "frames of the shortest video");
   verb.add_option("--max-frames", synth.max_frames, "frames of the longest video");
   verb.add_option("--fps", synth.fps, "frames per second");
-  verb.add_option("--difficulty", synth.difficulty, "easy or hard");
+  verb.add_option("--difficulty", synth.difficulty, "easy, medium or hard");
   verb.add_option("--seed", synth.seed, "same seed, same videos");
   verb.add_option("--workers", synth.workers, "threads; the videos do not depend on them");
   verb.add_flag("--json", options->json, "the summary as JSON");

@@ -1,5 +1,6 @@
 #include "data/synth/layout.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -30,6 +31,7 @@ void plan_split(const SynthOptions& options, bool training, std::vector<Clip>& c
   // Apart, so that the classes do not depend on the format.
   Rng rng(options.seed, stream_id(training ? "synth.plan.train" : "synth.plan.validation"));
   Rng names(options.seed, stream_id(training ? "synth.names.train" : "synth.names.validation"));
+  const std::string suffix = options.chosen_codec() == "vp9" ? ".webm" : ".mp4";
   std::vector<std::size_t> round(static_cast<std::size_t>(classes));
   for (std::int64_t i = 0; i < count; ++i) {
     if (i % classes == 0) {
@@ -44,14 +46,14 @@ void plan_split(const SynthOptions& options, bool training, std::vector<Clip>& c
     clip.motion_class = round[static_cast<std::size_t>(i % classes)];
     if (options.format == "ssv2") {
       clip.id = text(clip.number + 1);
-      clip.path = std::filesystem::path("20bn-something-something-v2") / (clip.id + ".webm");
+      clip.path = std::filesystem::path("20bn-something-something-v2") / (clip.id + suffix);
     } else {
       clip.id = youtube_id(clip.number, names);
       clip.start_s = names.below(300);
       char times[48];
-      std::snprintf(times, sizeof times, "_%06lld_%06lld.mp4", static_cast<long long>(clip.start_s),
+      std::snprintf(times, sizeof times, "_%06lld_%06lld", static_cast<long long>(clip.start_s),
                     static_cast<long long>(clip.start_s + kKineticsSeconds));
-      clip.path = std::filesystem::path(training ? "train" : "val") / (clip.id + times);
+      clip.path = std::filesystem::path(training ? "train" : "val") / (clip.id + times + suffix);
     }
     clips.push_back(std::move(clip));
   }
@@ -117,6 +119,17 @@ std::vector<Clip> plan(const SynthOptions& options) {
   plan_split(options, true, clips);
   plan_split(options, false, clips);
   return clips;
+}
+
+void check_codec(const std::string& codec, const std::vector<std::string>& writable) {
+  if (std::find(writable.begin(), writable.end(), codec) != writable.end()) return;
+  std::string others;
+  for (const char* other : {"vp9", "h264", "mpeg4"}) {
+    if (std::find(writable.begin(), writable.end(), other) == writable.end()) continue;
+    others += text(others.empty() ? "" : " or ", "--codec ", other);
+  }
+  throw Error("FFmpeg on this machine cannot encode ", codec,
+              others.empty() ? ", nor h264 or mpeg4, and a set needs one of them" : "; give " + others);
 }
 
 void write_index(const std::filesystem::path& out, const SynthOptions& options, const std::vector<Clip>& clips,

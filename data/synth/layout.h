@@ -30,6 +30,9 @@ struct Caption {
 // The clips of the whole set: every class equally often in each split, in random order.
 std::vector<Clip> plan(const SynthOptions& options);
 
+// Before anything is written. Error: `codec` is not among those that FFmpeg can write; names those that would do.
+void check_codec(const std::string& codec, const std::vector<std::string>& writable);
+
 // Writes all index files; `captions` by clip number.
 void write_index(const std::filesystem::path& out, const SynthOptions& options, const std::vector<Clip>& clips,
                  const std::vector<Caption>& captions);

@@ -71,19 +71,18 @@ float distance(Shape shape, float x, float y) {
   return 1;
 }
 
-Look random_look(std::initializer_list<Shape> shapes, bool hard, Rng& rng) {
+Look random_look(std::initializer_list<Shape> shapes, const Difficulty& difficulty, Rng& rng) {
   Look look;
   look.shape = shapes.begin()[rng.below(static_cast<std::int64_t>(shapes.size()))];
   look.texture = static_cast<Texture>(rng.below(4));
   look.frequency = static_cast<float>(rng.uniform(1.0, 2.0));
   const double hue = rng.uniform();
-  if (hard) {
-    look.colour = from_hsv(hue, rng.uniform(0.2, 1), rng.uniform(0.25, 1));
-    look.other = from_hsv(std::fmod(hue + rng.uniform(0.2, 0.8), 1.0), rng.uniform(0.2, 1), rng.uniform(0.25, 1));
-  } else {
-    look.colour = from_hsv(hue, rng.uniform(0.3, 0.9), rng.uniform(0.85, 1));
-    look.other = from_hsv(std::fmod(hue + rng.uniform(0.15, 0.85), 1.0), rng.uniform(0.2, 0.8), rng.uniform(0.65, 1));
-  }
+  const auto from = [&](Range range) { return rng.uniform(range.low, range.high); };
+  // Value before saturation, and both before the hue: the order in which the draws of older sets were made.
+  const double value = from(difficulty.value), saturation = from(difficulty.saturation);
+  look.colour = from_hsv(hue, saturation, value);
+  const double other_value = from(difficulty.other_value), other_saturation = from(difficulty.other_saturation);
+  look.other = from_hsv(std::fmod(hue + from(difficulty.hue_step), 1.0), other_saturation, other_value);
   look.words = describe(look);
   return look;
 }

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "data/synth/difficulty.h"
 #include "data/synth/scene.h"
 
 namespace trecvit::synth {
@@ -11,8 +12,8 @@ namespace trecvit::synth {
 // hue in turns (0 red, 1/3 green, 2/3 blue), saturation and value 0..1.
 Colour from_hsv(double hue, double saturation, double value);
 
-// One of `shapes` with a random texture. Bright and saturated; hard: any two colours that differ.
-Look random_look(std::initializer_list<Shape> shapes, bool hard, Rng& rng);
+// One of `shapes` with a random texture in two colours.
+Look random_look(std::initializer_list<Shape> shapes, const Difficulty& difficulty, Rng& rng);
 
 // "a red striped arrow"
 std::string describe(const Look& look);

@@ -38,14 +38,15 @@ std::span<const MotionClass> motion_classes() { return kClasses; }
 // Note [Symmetric scripts]: every distribution below is its own mirror image in time and in space: the still parts at
 // the two ends, the easing (p(1 - u) = 1 - p(u)), and the places. So a mirrored video of a left/right or turning class
 // is distributed as a video of its partner too, which label-aware flips rely on.
-Script::Script(Motion motion, bool hard, int width, int height, Rng& rng) {
+Script::Script(Motion motion, const Difficulty& difficulty, int width, int height, Rng& rng) {
   // Measured by the short side, near what a square crop of the picture keeps.
   const double h = std::min(width, height), w = std::min<double>(width, h * 4.0 / 3.0);
   const double middle_x = width * 0.5, middle_y = height * 0.5;
   begin_ = rng.uniform(0, 0.12);
   end_ = 1 - rng.uniform(0, 0.12);
   ease_ = rng.uniform(-0.5, 0.5);
-  const double radius = h * (hard ? rng.uniform(0.10, 0.16) : rng.uniform(0.15, 0.23));
+  const auto from = [&](Range range) { return rng.uniform(range.low, range.high); };
+  const double radius = h * from(difficulty.radius);
   const auto anywhere = [&](double share) {
     return Pose{.x = middle_x + rng.uniform(-share, share) * (w * 0.75),
                 .y = middle_y + rng.uniform(-share, share) * h,
@@ -57,7 +58,7 @@ Script::Script(Motion motion, bool hard, int width, int height, Rng& rng) {
     case Motion::kAcross:
     case Motion::kDown: {
       const bool across = motion == Motion::kAcross;
-      const double half = h * (hard ? rng.uniform(0.13, 0.22) : rng.uniform(0.18, 0.28));
+      const double half = h * from(difficulty.half_way);
       const double slack = 0.36 * h - half;
       const double along = rng.uniform(-slack, slack), beside = rng.uniform(-0.26, 0.26) * h;
       actor.from = actor.to = anywhere(0);
@@ -69,14 +70,14 @@ Script::Script(Motion motion, bool hard, int width, int height, Rng& rng) {
     }
     case Motion::kTowards: {
       actor.from = actor.to = anywhere(0.14);
-      const double growth = std::sqrt(hard ? rng.uniform(1.7, 2.2) : rng.uniform(2.0, 3.0));
+      const double growth = std::sqrt(from(difficulty.growth));
       actor.from.radius = radius / growth;
       actor.to.radius = radius * growth;
       break;
     }
     case Motion::kTurn: {
-      actor.from = actor.to = anywhere(hard ? 0.14 : 0.06);
-      actor.from.radius = actor.to.radius = h * (hard ? rng.uniform(0.18, 0.26) : rng.uniform(0.30, 0.40));
+      actor.from = actor.to = anywhere(difficulty.turn_place);
+      actor.from.radius = actor.to.radius = h * from(difficulty.turn_radius);
       const double half = rng.uniform(70, 110) * kPi / 180;
       actor.from.angle -= half;
       actor.to.angle += half;
@@ -95,7 +96,7 @@ Script::Script(Motion motion, bool hard, int width, int height, Rng& rng) {
         Actor event;
         event.from = event.to = anywhere(0.15);
         // Which of the two it is must be plain to see: order is the task, not shape.
-        if (!hard) event.from.angle = event.to.angle = rng.uniform(-0.2, 0.2);
+        if (difficulty.told_by_colour) event.from.angle = event.to.angle = rng.uniform(-0.2, 0.2);
         event.from.radius = event.to.radius = radius * rng.uniform(1.2, 1.5);
         event.fade_in_s = event.fade_out_s = rng.uniform(0.05, 0.12);
         const double gap = rng.uniform(0.05, 0.1), length = rng.uniform(0.25, 0.34);

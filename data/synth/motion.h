@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "data/synth/difficulty.h"
 
 namespace trecvit::synth {
 
@@ -33,8 +34,7 @@ struct Pose {
 // The course of one video, drawn at random. All draws are the same for both classes of a pair.
 class Script {
  public:
-  // hard: smaller objects and shorter ways.
-  Script(Motion motion, bool hard, int width, int height, Rng& rng);
+  Script(Motion motion, const Difficulty& difficulty, int width, int height, Rng& rng);
 
   // Number of moving objects: 2 for kSquareThenCircle, else 1.
   std::size_t actors() const { return actors_.size(); }

@@ -3,6 +3,7 @@
 #include <span>
 
 #include "core/error.h"
+#include "data/synth/difficulty.h"
 #include "data/synth/motion.h"
 #include "data/synth/scene.h"
 
@@ -16,15 +17,15 @@ struct Draw {
   Script script;
   Scene scene;
 
-  Draw(const SynthOptions& o, const Clip& clip, Motion motion, bool hard)
+  Draw(const SynthOptions& o, const Clip& clip, Motion motion, const Difficulty& difficulty)
       : rng(o.seed, stream_id(text(clip.training ? "synth.train." : "synth.validation.", clip.number))),
         frames(o.min_frames + static_cast<int>(rng.below(o.max_frames - o.min_frames + 1))),
-        script(motion, hard, o.width, o.height, rng),
-        scene(motion, hard, o.width, o.height, rng) {}
+        script(motion, difficulty, o.width, o.height, rng),
+        scene(motion, difficulty, o.width, o.height, rng) {}
 };
 
 Draw draw(const SynthOptions& options, const Clip& clip) {
-  return {options, clip, motion_classes()[clip.motion_class].motion, options.difficulty == "hard"};
+  return {options, clip, motion_classes()[clip.motion_class].motion, difficulty_named(options.difficulty)};
 }
 
 Caption caption_of(const Scene& scene) { return {.object = scene.object(), .surface = scene.surface()}; }

@@ -41,36 +41,43 @@ Scene::Sway Scene::sway(double size, Rng& rng) const {
   return sway;
 }
 
-Scene::Scene(Motion motion, bool hard, int width, int height, Rng& rng) : width_(width), height_(height) {
-  const double shake = height * (hard ? 0.05 : 0.014);
+Scene::Scene(Motion motion, const Difficulty& difficulty, int width, int height, Rng& rng)
+    : width_(width), height_(height) {
+  const double shake = height * difficulty.shake;
   margin_ = static_cast<int>(std::ceil(shake)) + 2;
   camera_x_ = sway(shake, rng);
   camera_y_ = sway(shake, rng);
-  noise_ = static_cast<float>(hard ? rng.uniform(2, 6) : rng.uniform(0.5, 2));
-  flicker_ = static_cast<float>(hard ? rng.uniform(0, 3) : 0);
+  noise_ = static_cast<float>(rng.uniform(difficulty.noise.low, difficulty.noise.high));
+  flicker_ = difficulty.flicker.high > 0
+                 ? static_cast<float>(rng.uniform(difficulty.flicker.low, difficulty.flicker.high))
+                 : 0.0f;
   if (motion == Motion::kSquareThenCircle) {
-    looks_ = {random_look({Shape::kSquare}, hard, rng), random_look({Shape::kDisc}, hard, rng)};
+    looks_ = {random_look({Shape::kSquare}, difficulty, rng), random_look({Shape::kDisc}, difficulty, rng)};
     // Order is the task, not shape: in easy sets their colours tell them apart too.
-    for (std::size_t i = 0; i < 2 && !hard; ++i) {
+    for (std::size_t i = 0; i < 2 && difficulty.told_by_colour; ++i) {
       looks_[i].texture = Texture::kPlain;
-      looks_[i].colour = from_hsv(rng.uniform(0, 0.1) + (i == 0 ? 0.0 : 0.5), rng.uniform(0.6, 0.9), rng.uniform(0.85, 1));
+      looks_[i].colour =
+          from_hsv(rng.uniform(0, 0.1) + (i == 0 ? 0.0 : 0.5), rng.uniform(0.6, 0.9), rng.uniform(0.85, 1));
     }
   } else if (motion == Motion::kTurn) {
     // Which way the shape points must be plain to see: in easy sets it is an arrow of one colour.
-    looks_ = {hard ? random_look({Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee}, hard, rng)
-                   : random_look({Shape::kArrow}, hard, rng)};
-    looks_[0].texture = hard && rng.chance(0.5) ? Texture::kHalves : Texture::kPlain;
+    looks_ = {difficulty.turn_arrows
+                  ? random_look({Shape::kArrow}, difficulty, rng)
+                  : random_look({Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee}, difficulty, rng)};
+    looks_[0].texture =
+        difficulty.turn_halves > 0 && rng.chance(difficulty.turn_halves) ? Texture::kHalves : Texture::kPlain;
   } else {
     looks_ = {random_look(
-        {Shape::kDisc, Shape::kSquare, Shape::kTriangle, Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee}, hard,
-        rng)};
+        {Shape::kDisc, Shape::kSquare, Shape::kTriangle, Shape::kBar, Shape::kArrow, Shape::kAngle, Shape::kTee},
+        difficulty, rng)};
   }
   for (Look& look : looks_) look.words = describe(look);
-  paint_background(hard, rng);
-  const std::int64_t others = hard ? 1 + rng.below(4) : 0;
+  paint_background(difficulty, rng);
+  const std::int64_t spread = difficulty.most_distractors - difficulty.least_distractors;
+  const std::int64_t others = difficulty.least_distractors + (spread > 0 ? rng.below(spread + 1) : 0);
   for (std::int64_t i = 0; i < others; ++i) {
     Distractor other;
-    other.look = random_look({Shape::kTriangle, Shape::kBar, Shape::kAngle, Shape::kTee}, hard, rng);
+    other.look = random_look({Shape::kTriangle, Shape::kBar, Shape::kAngle, Shape::kTee}, difficulty, rng);
     other.pose = {.x = rng.uniform(0, width),
                   .y = rng.uniform(0, height),
                   .radius = height * rng.uniform(0.06, 0.12),
@@ -84,7 +91,7 @@ Scene::Scene(Motion motion, bool hard, int width, int height, Rng& rng) : width_
 }
 
 // A colour with a slope of light and three plane waves on it.
-void Scene::paint_background(bool hard, Rng& rng) {
+void Scene::paint_background(const Difficulty& difficulty, Rng& rng) {
   struct Wave {
     float x, y, phase;
     Colour size;
@@ -92,15 +99,15 @@ void Scene::paint_background(bool hard, Rng& rng) {
   const int w = width_ + 2 * margin_, h = height_ + 2 * margin_;
   const float scale = kTau / static_cast<float>(height_);
   Colour base;
-  for (float& c : base) c = static_cast<float>(hard ? rng.uniform(60, 190) : rng.uniform(20, 70));
+  for (float& c : base) c = static_cast<float>(rng.uniform(difficulty.ground.low, difficulty.ground.high));
   Wave waves[4];
   for (int i = 0; i < 4; ++i) {
     const double direction = rng.uniform(0, kTau);
-    const double cycles = i == 0 ? rng.uniform(0.1, 0.4) : rng.uniform(0.5, hard ? 8 : 5);
+    const double cycles = i == 0 ? rng.uniform(0.1, 0.4) : rng.uniform(0.5, difficulty.wave_cycles);
     waves[i].x = scale * static_cast<float>(cycles * std::cos(direction));
     waves[i].y = scale * static_cast<float>(cycles * std::sin(direction));
     waves[i].phase = static_cast<float>(rng.uniform(0, kTau));
-    const double size = hard ? rng.uniform(8, 45) : rng.uniform(1, 7);
+    const double size = rng.uniform(difficulty.wave_size.low, difficulty.wave_size.high);
     for (float& c : waves[i].size) c = static_cast<float>(size * rng.uniform(0.5, 1));
   }
   surface_ = describe_surface(base, rng);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "data/synth/difficulty.h"
 #include "data/synth/motion.h"
 
 namespace trecvit::synth {
@@ -32,7 +33,7 @@ float distance(Shape shape, float x, float y);
 class Scene {
  public:
   // Draws looks for the script's actors and the surroundings. `width`, `height` in pixels.
-  Scene(Motion motion, bool hard, int width, int height, Rng& rng);
+  Scene(Motion motion, const Difficulty& difficulty, int width, int height, Rng& rng);
 
   // The picture at time u in [0, 1] of the script. rgb: [height, width, 3]. `rng` gives the sensor noise.
   void render(const Script& script, double u, Rng& rng, std::span<std::uint8_t> rgb);
@@ -51,7 +52,7 @@ class Scene {
     Pose pose;
     Sway x, y;
   };
-  void paint_background(bool hard, Rng& rng);
+  void paint_background(const Difficulty& difficulty, Rng& rng);
   void shift_background(float dx, float dy);
   void draw(const Look& look, const Pose& pose);
   Sway sway(double size, Rng& rng) const;

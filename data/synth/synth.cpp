@@ -1,5 +1,6 @@
 #include "data/synth/synth.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -12,6 +13,7 @@
 #include "core/config.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "data/synth/difficulty.h"
 #include "data/synth/layout.h"
 #include "data/synth/motion.h"
 #include "data/synth/render.h"
@@ -23,20 +25,26 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+// The codec of the real videos in this layout.
+std::string own_codec(const std::string& format) { return format == "ssv2" ? "vp9" : "h264"; }
+
 // What decides the content of the files. Raise the version when the rendering changes.
 Json identity(const SynthOptions& o) {
-  return {{"made_by", "trecvit dataset synth"},
-          {"version", 5},
-          {"format", o.format},
-          {"train", o.train},
-          {"validation", o.validation},
-          {"width", o.width},
-          {"height", o.height},
-          {"min_frames", o.min_frames},
-          {"max_frames", o.max_frames},
-          {"fps", o.fps},
-          {"difficulty", o.difficulty},
-          {"seed", o.seed}};
+  Json record = {{"made_by", "trecvit dataset synth"},
+                 {"version", 5},
+                 {"format", o.format},
+                 {"train", o.train},
+                 {"validation", o.validation},
+                 {"width", o.width},
+                 {"height", o.height},
+                 {"min_frames", o.min_frames},
+                 {"max_frames", o.max_frames},
+                 {"fps", o.fps},
+                 {"difficulty", o.difficulty},
+                 {"seed", o.seed}};
+  // Only where it is not the format's own: older sets have no such key.
+  if (o.chosen_codec() != own_codec(o.format)) record["codec"] = o.codec;
+  return record;
 }
 
 // Is the folder ours, and for the same options? Makes it ours when it is empty.
@@ -63,6 +71,11 @@ void claim(const fs::path& out, const Json& wanted) {
                   "; give a new folder or the same options");
     }
   }
+  for (const auto& [key, value] : found.items()) {
+    if (wanted.contains(key)) continue;
+    throw Error("folder ", out.string(), " holds videos made with ", key, " = ", value.dump(),
+                "; give a new folder or the same options");
+  }
 }
 
 // Left by a run that was killed while encoding.
@@ -79,12 +92,14 @@ synth::Caption make_video(const fs::path& path, const SynthOptions& options, con
   synth::Caption caption;
   const int count = synth::render(options, clip, frames, caption);
   const std::size_t size = frames.size() / static_cast<std::size_t>(count);
-  const bool vp9 = options.format == "ssv2";
-  video::VideoWriter writer(path, {.codec = vp9 ? "vp9" : "h264",
-                                .width = options.width,
-                                .height = options.height,
-                                .fps = options.fps,
-                                .quality = vp9 ? 30 : 20});
+  const std::string codec = options.chosen_codec();
+  video::VideoWriter writer(path, {.codec = codec,
+                                   .width = options.width,
+                                   .height = options.height,
+                                   .fps = options.fps,
+                                   .quality = codec == "vp9"    ? 30
+                                              : codec == "h264" ? 20
+                                                                : 3});
   for (std::size_t i = 0; i < frames.size(); i += size) writer.add(std::span(frames).subspan(i, size));
   writer.finish();
   return caption;
@@ -95,7 +110,10 @@ synth::Caption make_video(const fs::path& path, const SynthOptions& options, con
 void SynthOptions::check() const {
   const auto even = [](int side) { return side >= 16 && side <= 4096 && side % 2 == 0; };
   require(format == "ssv2" || format == "kinetics", "format", format, "ssv2 or kinetics");
-  require(difficulty == "easy" || difficulty == "hard", "difficulty", difficulty, "easy or hard");
+  require(codec.empty() || codec == "vp9" || codec == "h264" || codec == "mpeg4", "codec", codec, "vp9, h264 or mpeg4");
+  const auto& levels = synth::difficulty_names();
+  require(std::find(levels.begin(), levels.end(), difficulty) != levels.end(), "difficulty", difficulty,
+          "easy, medium or hard");
   require(train >= 0 && train <= 10'000'000, "train", train, "between 0 and 10000000 videos");
   require(validation >= 0 && validation <= 10'000'000, "validation", validation, "between 0 and 10000000 videos");
   require(train + validation > 0, "train", train, "above 0 when validation is 0 too");
@@ -107,10 +125,13 @@ void SynthOptions::check() const {
   require(workers >= 1 && workers <= 256, "workers", workers, "between 1 and 256");
 }
 
+std::string SynthOptions::chosen_codec() const { return codec.empty() ? own_codec(format) : codec; }
+
 SynthReport synthesize(const fs::path& out, const SynthOptions& options,
                        const std::function<void(std::int64_t, std::int64_t)>& progress) {
   options.check();
   const auto began = std::chrono::steady_clock::now();
+  synth::check_codec(options.chosen_codec(), video::writable_codecs());
   claim(out, identity(options));
   const std::vector<synth::Clip> clips = synth::plan(options);
   for (const char* folder : {"20bn-something-something-v2", "train", "val"}) {

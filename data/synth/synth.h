@@ -10,7 +10,8 @@
 namespace trecvit {
 
 struct SynthOptions {
-  std::string format = "ssv2";  // layout and codec: ssv2 (VP9 .webm) or kinetics (H.264 .mp4)
+  std::string format = "ssv2";  // layout: ssv2 or kinetics
+  std::string codec;            // vp9 (.webm), h264 or mpeg4 (.mp4); empty: vp9 for ssv2, h264 for kinetics
   std::int64_t train = 2400;    // videos, 0..10,000,000
   std::int64_t validation = 600;
   int width = 96;  // pixels, even, 16..4096
@@ -18,12 +19,12 @@ struct SynthOptions {
   int min_frames = 14;  // 2..10,000; each video has min_frames..max_frames
   int max_frames = 20;
   double fps = 12;
-  std::string difficulty =
-      "easy";  // easy: bright objects on dim ground; hard: textured, small, shaken, with distractors
+  std::string difficulty = "easy";  // easy, medium or hard (data/synth/difficulty.h)
   std::uint64_t seed = 0;
   int workers = 2;  // threads, 1..256; the files do not depend on it
 
   void check() const;  // UsageError naming the option
+  std::string chosen_codec() const;
 };
 
 struct SynthReport {

@@ -24,6 +24,20 @@ class Datasets(cli.Cli):
             self.assertTrue(all(line["path"].endswith(codec) and Path(line["path"]).exists() for line in lines))
             self.assertEqual(self.ok("dataset", "list", "--data", root, "--limit", "3").count("\n"), 4)
 
+    def test_synth_codecs_and_difficulties(self):
+        root = self.folder / "mpeg4"
+        words = ("dataset", "synth", "--out", root, "--codec", "mpeg4", "--difficulty", "medium", *cli.SYNTH, "--json")
+        made = json.loads(self.ok(*words))
+        self.assertEqual((made["written"], made["codec"], made["difficulty"]), (24, "mpeg4", "medium"))
+        videos = list(root.rglob("*.mp4"))
+        self.assertEqual(len(videos), 24)
+        self.assertEqual(json.loads(self.ok("inspect", "video", videos[0], "--json"))["codec"], "mpeg4")
+        report = json.loads(self.ok("dataset", "check", "--data", root, "--full", "--json"))
+        self.assertEqual([s["usable"] for s in report["splits"]], [12, 12])
+        self.fails(1, "dataset", "synth", "--out", root, "--difficulty", "medium", *cli.SYNTH, says=["codec", "mpeg4"])
+        self.fails(2, "dataset", "synth", "--out", self.folder / "x", "--codec", "av1", says=["av1", "vp9, h264 or mpeg4"])
+        self.fails(2, "dataset", "synth", "--out", self.folder / "x", "--difficulty", "brutal", says=["easy, medium or hard"])
+
     def test_no_such_folder(self):
         self.fails(1, "dataset", "check", "--data", self.folder / "nowhere", says=["nowhere", "does not exist"])
         self.fails(2, "dataset", "check", says=["data.root"])
