@@ -8,7 +8,7 @@
 
 namespace trecvit::kernels {
 
-// Fills c [rows, H, N], of cells [begin, end) out of rows*H: what the two below want as `scratch`.
+// Fills c [rows, H, N], of cells [begin, end) out of rows*H: what the two below want as `decays`.
 void forgetting_decays_cpu(const float* log_f, std::int64_t cells, std::int64_t keys, double* c, std::int64_t begin,
                            std::int64_t end);
 

@@ -75,8 +75,8 @@ struct Cell {
   std::int64_t row, head;
   const double* c;  // [N]
 
-  Cell(const ForgettingAttentionInputs<Io>& p, void* scratch, std::int64_t cell)
-      : p(p), row(cell / p.heads), head(cell % p.heads), c(static_cast<const double*>(scratch) + cell * p.keys) {}
+  Cell(const ForgettingAttentionInputs<Io>& p, std::int64_t cell)
+      : p(p), row(cell / p.heads), head(cell % p.heads), c(static_cast<const double*>(p.decays) + cell * p.keys) {}
 
   template <class T>
   T* line(T* lines, std::int64_t t, std::int64_t stride) const {
@@ -109,7 +109,7 @@ struct ForwardTiles {
   [[gnu::always_inline]] static inline void item(const ForgettingAttentionForward<Io>& p, std::int64_t index,
                                                  std::vector<float>& room) {
     const std::int64_t d = p.head_width, m = index % p.query_tiles();
-    const Cell<Io> cell(p, p.scratch, index / p.query_tiles());
+    const Cell<Io> cell(p, index / p.query_tiles());
     float* q = room.data();
     float *k = q + kTile * d, *v = k + kTile * d, *columns = v + kTile * d, *sums = columns + kTile * d;
     alignas(64) float decays[kTile], s[kTile], largest[kTile], total[kTile];
@@ -167,7 +167,7 @@ struct BackwardCells {
                                                  std::vector<float>& room, std::vector<double>& dc) {
     const std::int64_t d = p.head_width, padded = p.key_tiles() * kTile;
     const float scale = 1.0f / std::sqrt(static_cast<float>(d));
-    const Cell<Io> cell(p, p.scratch, index);
+    const Cell<Io> cell(p, index);
     float* q = room.data();
     float *dout = q + kTile * d, *k = dout + kTile * d, *v = k + kTile * d, *k_columns = v + kTile * d;
     float *v_columns = k_columns + kTile * d, *dq = v_columns + kTile * d, *weights = dq + kTile * d;

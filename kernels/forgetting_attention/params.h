@@ -41,6 +41,7 @@ struct ForgettingAttentionInputs {
   std::int64_t q_stride = 0, k_stride = 0, v_stride = 0;
   const Wide<Io>* log_f = nullptr;  // [N, rows, H]
   float threshold = -std::numeric_limits<float>::infinity();
+  const void* decays = nullptr;  // from log_f, in the device's own form; unused by the reference
 
   std::int64_t cells() const { return rows * heads; }
   std::int64_t query_tiles() const { return (queries + kForgettingTile - 1) / kForgettingTile; }
@@ -52,7 +53,6 @@ template <class Io>
 struct ForgettingAttentionForward : ForgettingAttentionInputs<Io> {
   Io* out = nullptr;        // [M, rows, H, D]
   Wide<Io>* lse = nullptr;  // [rows, H, M], for backward; null: not kept
-  void* scratch = nullptr;  // of the device's own size
 };
 
 // Writes every gradient anew.

@@ -20,12 +20,12 @@ ForgettingResults<Io> run_cpu(const ForgettingProblem<Io>& problem, CpuLevel lev
   forgetting_decays_cpu(problem.log_f.io.data(), s.cells(), s.keys, c.data(), 0, s.cells());
   return problem.template run<Io>(
       [&](auto p) {
-        p.scratch = c.data();
+        p.decays = c.data();
         in_parts(p.cells() * p.query_tiles(), parts,
                  [&](auto begin, auto end) { forgetting_attention_forward_cpu(p, begin, end, level); });
       },
       [&](auto p) {
-        p.scratch = c.data();
+        p.decays = c.data();
         in_parts(p.cells(), parts,
                  [&](auto begin, auto end) { forgetting_attention_backward_cpu(p, begin, end, level); });
       },
