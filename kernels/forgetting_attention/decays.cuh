@@ -33,17 +33,21 @@ struct ForgettingDecays {
 
 // What backward's kernels hand on, [cells, tiles, 64] each.
 struct ForgettingSums {
-  float2* statistics = nullptr;  // of a query: lse without `own`, in powers of two, and delta; beyond the last one inf, 0
-  float* rows = nullptr;         // of a query: the row sum of dS
-  float* dc = nullptr;           // of a key: row sum at its position - column sum
+  float2* statistics =
+      nullptr;              // of a query: lse without `own`, in powers of two, and delta; beyond the last one inf, 0
+  float* rows = nullptr;    // of a query: the row sum of dS
+  float* dc = nullptr;      // of a key: row sum at its position - column sum; beyond the last one 0
+  double* tiles = nullptr;  // [cells, key tiles]: for sums of dc
 
   static constexpr std::int64_t bytes(std::int64_t cells, std::int64_t query_tiles, std::int64_t key_tiles) {
-    return cells * (3 * query_tiles + key_tiles) * kForgettingTile * static_cast<std::int64_t>(sizeof(float));
+    return cells * (3 * query_tiles + key_tiles) * kForgettingTile * static_cast<std::int64_t>(sizeof(float)) +
+           cells * key_tiles * static_cast<std::int64_t>(sizeof(double));
   }
   template <class Io>
   static ForgettingSums of(const ForgettingAttentionBackward<Io>& p) {
     ForgettingSums s;
-    s.statistics = static_cast<float2*>(p.scratch);
+    s.tiles = static_cast<double*>(p.scratch);
+    s.statistics = reinterpret_cast<float2*>(s.tiles + p.cells() * p.key_tiles());
     s.rows = reinterpret_cast<float*>(s.statistics + p.cells() * p.query_tiles() * kForgettingTile);
     s.dc = s.rows + p.cells() * p.query_tiles() * kForgettingTile;
     return s;
@@ -54,7 +58,7 @@ struct ForgettingSums {
 void launch_forgetting_decays(const float* log_f, const ForgettingDecays& decays, std::int64_t cells,
                               std::int64_t queries, std::int64_t keys, cudaStream_t stream);
 // dlog_f [keys, cells] = sums of dc from a position on.
-void launch_forgetting_gate_gradients(const float* dc, float* dlog_f, std::int64_t cells, std::int64_t keys,
+void launch_forgetting_gate_gradients(const ForgettingSums& sums, float* dlog_f, std::int64_t cells, std::int64_t keys,
                                       cudaStream_t stream);
 
 }  // namespace trecvit::kernels

@@ -255,16 +255,17 @@ struct StepCells {
                                                  std::vector<float>& room) {
     const std::int64_t d = p.head_width, row = cell / p.heads, column = cell % p.heads * d, ring = cell * p.window;
     float *q = room.data(), *sums = q + d, *weights = sums + d;
-    const double* c = p.c + ring;
-    const std::int64_t now = enter_key(p.window, p.log_f[cell], p.bound, p.allowed, p.c + ring, p.first[cell],
-                                       p.next[cell], p.lost[cell], p.worst[cell], [](double x) { return std::exp(x); });
+    double* c = p.c + ring;
+    const double c_now = enter_key(p.window, p.log_f[cell], p.bound, p.allowed, c, p.first[cell], p.next[cell],
+                                   p.lost[cell], p.worst[cell], [](double x) { return std::exp(x); });
+    const std::int64_t now = p.next[cell] - 1;
+    c[now % p.window] = c_now;
     const auto line = [&](Io* lines, std::int64_t at) { return lines + (ring + at) * d; };
     std::copy_n(p.k + row * p.k_stride + column, d, line(p.keys, now % p.window));
     std::copy_n(p.v + row * p.v_stride + column, d, line(p.values, now % p.window));
     const float scale = 1.0f / std::sqrt(static_cast<float>(d));
     for (std::int64_t e = 0; e < d; ++e) q[e] = scale * widen(p.q[row * p.q_stride + column + e]), sums[e] = 0;
     const std::int64_t first = p.first[cell], count = now - first + 1;
-    const double c_now = c[now % p.window];
     float most = -INFINITY, total = 0;
     for (std::int64_t i = 0, at = first % p.window; i < count; ++i, at = at + 1 == p.window ? 0 : at + 1) {
       weights[i] = product(q, line(p.keys, at), d) + static_cast<float>(c_now - c[at]);

@@ -43,10 +43,10 @@ struct ForgettingAttentionInputs {
   float threshold = -std::numeric_limits<float>::infinity();
   const void* decays = nullptr;  // from log_f, in the device's own form; unused by the reference
 
-  std::int64_t cells() const { return rows * heads; }
-  std::int64_t query_tiles() const { return (queries + kForgettingTile - 1) / kForgettingTile; }
-  std::int64_t key_tiles() const { return (keys + kForgettingTile - 1) / kForgettingTile; }
-  std::int64_t position(std::int64_t query) const { return keys - queries + query; }
+  constexpr std::int64_t cells() const { return rows * heads; }
+  constexpr std::int64_t query_tiles() const { return (queries + kForgettingTile - 1) / kForgettingTile; }
+  constexpr std::int64_t key_tiles() const { return (keys + kForgettingTile - 1) / kForgettingTile; }
+  constexpr std::int64_t position(std::int64_t query) const { return keys - queries + query; }
 };
 
 template <class Io>

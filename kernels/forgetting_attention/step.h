@@ -42,11 +42,11 @@ struct ForgettingStep {
   Io* out = nullptr;              // [rows, H, D]
 };
 
-// The books of one row's head: enters the next key and gives up old ones. `c` is its ring, exp() in fp64. Returns the
-// number of the new key; keys from `first` to that one remain.
+// The books of one row's head: the next key comes, and old ones are given up. `c` is its ring, exp() in fp64. Returns c
+// of the new key, number next - 1, which the caller writes; keys from `first` to that one remain.
 template <class Exp>
-constexpr std::int64_t enter_key(std::int64_t window, double log_f, double bound, double allowed, double* c,
-                                 std::int64_t& first, std::int64_t& next, double& lost, double& worst, const Exp& exp) {
+constexpr double enter_key(std::int64_t window, double log_f, double bound, double allowed, const double* c,
+                           std::int64_t& first, std::int64_t& next, double& lost, double& worst, const Exp& exp) {
   const std::int64_t now = next++;
   const double c_now = now > 0 ? c[(now - 1) % window] + log_f : 0.0;
   lost *= exp(log_f);
@@ -56,9 +56,8 @@ constexpr std::int64_t enter_key(std::int64_t window, double log_f, double bound
     lost = with_oldest;
     ++first;
   }
-  c[now % window] = c_now;
   worst = lost > worst ? lost : worst;
-  return now;
+  return c_now;
 }
 
 }  // namespace trecvit::kernels

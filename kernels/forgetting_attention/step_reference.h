@@ -15,8 +15,10 @@ void forgetting_attention_step(const ForgettingStep<S>& p) {
   for (std::int64_t cell = 0; cell < p.rows * p.heads; ++cell) {
     const std::int64_t row = cell / p.heads, column = cell % p.heads * p.head_width, ring = cell * p.window;
     double* c = p.c + ring;
-    const std::int64_t now = enter_key(p.window, p.log_f[cell], p.bound, p.allowed, c, p.first[cell], p.next[cell],
-                                       p.lost[cell], p.worst[cell], [](double x) { return std::exp(x); });
+    const double c_now = enter_key(p.window, p.log_f[cell], p.bound, p.allowed, c, p.first[cell], p.next[cell],
+                                   p.lost[cell], p.worst[cell], [](double x) { return std::exp(x); });
+    const std::int64_t now = p.next[cell] - 1;
+    c[now % p.window] = c_now;
     const auto line = [&](S* lines, std::int64_t key) { return lines + (ring + key % p.window) * p.head_width; };
     const S* q = p.q + row * p.q_stride + column;
     std::copy_n(p.k + row * p.k_stride + column, p.head_width, line(p.keys, now));
