@@ -30,7 +30,8 @@ struct Two {
       if (lane_index() >= reach) sum += other;
     }
     total = __shfl_sync(~0u, sum, kWarpLanes - 1);
-    before = lane_index() == 0 ? 0.0 : __shfl_up_sync(~0u, sum, 1);
+    const double previous = __shfl_up_sync(~0u, sum, 1);
+    before = lane_index() == 0 ? 0.0 : previous;
     from = total - before;
   }
 };

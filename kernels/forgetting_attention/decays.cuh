@@ -5,8 +5,9 @@
 
 namespace trecvit::kernels {
 
-// Of every cell, one row's head; D_ij = own(i) + (first(m) - end(n)) + rest(j) for query i of tile m and key j of tile
-// n. Every term is 0 or negative where the tiles do not meet at the diagonal.
+// What is copied 16 bytes at a time comes first in memory. Of every cell, one row's head; D_ij = own(i) + (first(m) -
+// end(n)) + rest(j) for query i of tile m and key j of tile n. Every term is 0 or negative where the tiles do not meet
+// at the diagonal.
 struct ForgettingDecays {
   double* ends = nullptr;    // [cells, key tiles]: c of the last key
   double* firsts = nullptr;  // [cells, query tiles]: c at the first query
@@ -20,9 +21,9 @@ struct ForgettingDecays {
   template <class Io>
   static ForgettingDecays at(const ForgettingAttentionInputs<Io>& p, void* memory) {
     ForgettingDecays d;
-    d.ends = static_cast<double*>(memory), d.firsts = d.ends + p.cells() * p.key_tiles();
-    d.rests = reinterpret_cast<float*>(d.firsts + p.cells() * p.query_tiles());
-    d.owns = d.rests + p.cells() * p.key_tiles() * kForgettingTile;
+    d.rests = static_cast<float*>(memory), d.owns = d.rests + p.cells() * p.key_tiles() * kForgettingTile;
+    d.ends = reinterpret_cast<double*>(d.owns + p.cells() * p.query_tiles() * kForgettingTile);
+    d.firsts = d.ends + p.cells() * p.key_tiles();
     return d;
   }
   template <class Io>
@@ -31,7 +32,7 @@ struct ForgettingDecays {
   }
 };
 
-// What backward's kernels hand on, [cells, tiles, 64] each.
+// What backward's kernels hand on, [cells, tiles, 64] each; in this order in memory.
 struct ForgettingSums {
   float2* statistics =
       nullptr;              // of a query: lse without `own`, in powers of two, and delta; beyond the last one inf, 0
@@ -46,10 +47,10 @@ struct ForgettingSums {
   template <class Io>
   static ForgettingSums of(const ForgettingAttentionBackward<Io>& p) {
     ForgettingSums s;
-    s.tiles = static_cast<double*>(p.scratch);
-    s.statistics = reinterpret_cast<float2*>(s.tiles + p.cells() * p.key_tiles());
+    s.statistics = static_cast<float2*>(p.scratch);
     s.rows = reinterpret_cast<float*>(s.statistics + p.cells() * p.query_tiles() * kForgettingTile);
     s.dc = s.rows + p.cells() * p.query_tiles() * kForgettingTile;
+    s.tiles = reinterpret_cast<double*>(s.dc + p.cells() * p.key_tiles() * kForgettingTile);
     return s;
   }
 };

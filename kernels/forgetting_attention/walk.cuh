@@ -7,13 +7,17 @@
 
 namespace trecvit::kernels {
 
-// Blocks of a cell are neighbours, so that they find each other's keys and values in the cache, and those whose walk
-// may be long come first: late queries, early keys.
+// Which cell's which block this one is. Those whose walk may be long come first, late queries and early keys; but only
+// among 16 cells at a time, so that a cell's blocks run side by side and find each other's lines in the cache.
 struct BlockShare {
-  std::int64_t blocks, cell, block;  // blocks to a cell; and which this one is
+  static constexpr std::int64_t kTogether = 16;
+  std::int64_t blocks, cell, block;  // blocks to a cell
 
-  __device__ __forceinline__ explicit BlockShare(std::int64_t cells)
-      : blocks(gridDim.x / cells), cell(blockIdx.x / blocks), block(blockIdx.x % blocks) {}
+  __device__ __forceinline__ explicit BlockShare(std::int64_t cells) : blocks(gridDim.x / cells) {
+    const std::int64_t first = blockIdx.x / (kTogether * blocks) * kTogether, in_group = blockIdx.x - first * blocks;
+    const std::int64_t together = cells - first < kTogether ? cells - first : kTogether;
+    cell = first + in_group % together, block = in_group / together;
+  }
 };
 
 template <class Io>
