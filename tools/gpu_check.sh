@@ -117,6 +117,7 @@ if wanted peers; then
   peer 150 --modes compile,graph --budget 120 >"$results/peers.jsonl" 2>"$results/peers.log" ||
     { cat "$results/peers.log"; failed=1; }
   check peer_attention 40 python3 -W ignore "$here/peers/attention.py" || failed=1
+  check peer_forgetting_attention 40 python3 -W ignore "$here/peers/forgetting_attention.py" || failed=1
   say "peers done"
 fi
 
@@ -140,6 +141,7 @@ if wanted ours; then
   bench stream 60 stream --streams 1,8 --frames "${STREAM_FRAMES:-4000}" || failed=1
   bench streams 60 stream --streams 64 --frames 300 || failed=1
   bench kernels 90 kernels || failed=1
+  check bench_forgetting_attention 40 "$bin/bench_forgetting_attention" || failed=1
 fi
 
 if wanted training && [ -n "${TRECVIT_DATA:-}" ]; then
