@@ -70,8 +70,9 @@ void bench_train(BenchReport& report, const Options& options, Model& model, std:
   std::int64_t steps = 0;
   BenchRow& row = measure(report, options, model.device, text("train ", batch, "x", frames), batch * frames, [&] {
     gradient.zero_();
-    objective->loss(video, labels, steps++).backward();
-    optimizer.step(gradient, config.train.lr, config.train.clip_norm);
+    const at::Tensor loss = objective->loss(video, labels, steps++);
+    loss.backward();
+    optimizer.step(gradient, loss.detach(), config.train.lr, config.train.clip_norm);
   });
   row.flops = 3 * forward_flops(config.model) * static_cast<double>(batch * frames);
   row.bytes = 8 * static_cast<double>(values.nbytes());

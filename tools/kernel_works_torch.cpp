@@ -293,10 +293,11 @@ std::vector<KernelWork> step_works(const KernelSizes& s, std::int64_t streams) {
 
 std::vector<KernelWork> optimizer_works(const KernelSizes& s) {
   const Tensor values = wide_noise(s, {s.parameters}), gradient = wide_noise(s, {s.parameters});
+  const Tensor loss = wide_zeros(s, {1});
   const auto optimizer = std::make_shared<AdamW>(values, s.parameters, AdamWOptions{.weight_decay = 0.03});
   const auto count = static_cast<double>(s.parameters);
   std::vector<KernelWork> works{{.name = text("adamw and norm ", s.parameters),
-                                 .run = [=] { optimizer->step(gradient, /*lr=*/1e-4, /*clip=*/1); },
+                                 .run = [=] { optimizer->step(gradient, loss, /*lr=*/1e-4, /*clip=*/1); },
                                  .bytes = 8 * 4 * count}};
   if (s.dtype != at::kFloat) {
     const Tensor copy = at::empty_like(values, s.dtype);

@@ -1,4 +1,6 @@
 // One pass over gradient, value and both moments: 28 bytes a parameter, and 4 for the norm before it.
+#include <math_constants.h>
+
 #include <cmath>
 
 #include "kernels/adamw/adamw_cuda.h"
@@ -41,11 +43,13 @@ __global__ __launch_bounds__(kThreads) void sum_squares(const float* gradient, s
   if (threadIdx.x == 0) partials[blockIdx.x] = total;
 }
 
-__global__ __launch_bounds__(kThreads) void finish_norm(const float* partials, float* norm) {
+__global__ __launch_bounds__(kThreads) void finish_norm(const float* partials, const float* loss, float* norm) {
   double sum = 0;
   for (std::int64_t n = threadIdx.x; n < kNormBlocks; n += kThreads) sum += partials[n];
   const double total = block_sum(sum);
-  if (threadIdx.x == 0 && isfinite(norm[0])) norm[0] = static_cast<float>(sqrt(total));
+  if (threadIdx.x != 0) return;
+  if (isfinite(norm[0])) norm[0] = static_cast<float>(sqrt(total));
+  if (!isfinite(loss[0])) norm[0] = CUDART_NAN_F;
 }
 
 struct Factors {
@@ -103,14 +107,15 @@ void launch(const AdamWParams<float>& p, const Factors& f, cudaStream_t stream) 
 
 std::int64_t gradient_norm_partials_cuda() { return kNormBlocks; }
 
-void gradient_norm_cuda(const float* gradient, std::int64_t count, float* partials, float* norm, cudaStream_t stream) {
+void gradient_norm_cuda(const float* gradient, std::int64_t count, const float* loss, float* partials, float* norm,
+                        cudaStream_t stream) {
   if (vector_fits(gradient, kVector, kVector)) {
     sum_squares<kVector><<<kNormBlocks, kThreads, 0, stream>>>(gradient, count, partials);
   } else {
     sum_squares<1><<<kNormBlocks, kThreads, 0, stream>>>(gradient, count, partials);
   }
   check_launch("sum_squares");
-  finish_norm<<<1, kThreads, 0, stream>>>(partials, norm);
+  finish_norm<<<1, kThreads, 0, stream>>>(partials, loss, norm);
   check_launch("finish_norm");
 }
 

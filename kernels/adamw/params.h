@@ -5,7 +5,8 @@
 //   value -= lr weight_decay value                the first `decayed` alone
 //   value -= lr / (1 - beta1^step) * mean / (sqrt(square / (1 - beta2^step)) + epsilon)
 //
-// A norm that is not finite changes nothing: no number of a broken step ever reaches the values.
+// A norm that is not finite changes nothing: no number of a broken step ever reaches the values. A loss that is not
+// finite makes the norm NaN, because its gradient may be finite all the same.
 #pragma once
 
 #include <cstdint>

@@ -2,14 +2,16 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "kernels/adamw/params.h"
 
 namespace trecvit::kernels::reference {
 
-// Writes norm[0]; one that is not finite stays as it is.
+// Writes norm[0]; one that is not finite stays as it is. A loss that is not finite makes it NaN.
 template <class S>
-void gradient_norm(const S* gradient, std::int64_t count, S* norm) {
+void gradient_norm(const S* gradient, std::int64_t count, S loss, S* norm) {
+  if (!std::isfinite(loss)) norm[0] = std::numeric_limits<S>::quiet_NaN();
   if (!std::isfinite(norm[0])) return;
   S sum = 0;
   for (std::int64_t n = 0; n < count; ++n) sum += gradient[n] * gradient[n];

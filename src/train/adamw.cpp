@@ -1,6 +1,7 @@
 #include "train/adamw.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #ifdef TRECVIT_TORCH_CUDA
@@ -20,16 +21,19 @@ AdamW::AdamW(at::Tensor values, std::int64_t decayed, const AdamWOptions& option
       decayed_(decayed),
       options_(options) {}
 
-at::Tensor AdamW::step(const at::Tensor& gradient, double lr, double clip) {
+at::Tensor AdamW::step(const at::Tensor& gradient, const at::Tensor& loss, double lr, double clip) {
   const at::NoGradGuard no_grad;
+  ensure(loss.numel() == 1 && loss.scalar_type() == at::kFloat && loss.device() == values_.device(), "a loss of ",
+         loss.numel(), " numbers on ", loss.device());
   ++steps;
-  values_.is_cuda() ? step_cuda(gradient, lr, clip) : step_cpu(gradient, lr, clip);
+  values_.is_cuda() ? step_cuda(gradient, loss, lr, clip) : step_cpu(gradient, loss, lr, clip);
   return norm_;
 }
 
 // The formulas of kernels/adamw/params.h.
-void AdamW::step_cpu(const at::Tensor& gradient, double lr, double clip) {
+void AdamW::step_cpu(const at::Tensor& gradient, const at::Tensor& loss, double lr, double clip) {
   if (std::isfinite(norm_.item<float>())) norm_.fill_(gradient.norm());
+  if (!std::isfinite(loss.item<float>())) norm_.fill_(std::numeric_limits<float>::quiet_NaN());
   const double norm = norm_.item<double>();
   if (!std::isfinite(norm)) return;
   const at::Tensor g = clip > 0 && norm > clip ? gradient * (clip / norm) : gradient;
@@ -42,13 +46,13 @@ void AdamW::step_cpu(const at::Tensor& gradient, double lr, double clip) {
   values_.addcdiv_(mean, denominator, -lr / correction1);
 }
 
-void AdamW::step_cuda(const at::Tensor& gradient, double lr, double clip) {
+void AdamW::step_cuda(const at::Tensor& gradient, const at::Tensor& loss, double lr, double clip) {
 #ifdef TRECVIT_TORCH_CUDA
   const c10::cuda::CUDAGuard guard(values_.device());
   const auto stream = c10::cuda::getCurrentCUDAStream();
   const at::Tensor partials = at::empty({kernels::gradient_norm_partials_cuda()}, values_.options());
-  kernels::gradient_norm_cuda(gradient.data_ptr<float>(), gradient.numel(), partials.data_ptr<float>(),
-                              norm_.data_ptr<float>(), stream);
+  kernels::gradient_norm_cuda(gradient.data_ptr<float>(), gradient.numel(), loss.data_ptr<float>(),
+                              partials.data_ptr<float>(), norm_.data_ptr<float>(), stream);
   kernels::adamw_cuda({.count = values_.numel(),
                        .decayed = decayed_,
                        .step = steps,
@@ -66,7 +70,7 @@ void AdamW::step_cuda(const at::Tensor& gradient, double lr, double clip) {
                       stream);
   values_.unsafeGetTensorImpl()->bump_version();  // the kernel wrote behind LibTorch's back
 #else
-  (void)gradient, (void)lr, (void)clip;
+  (void)gradient, (void)loss, (void)lr, (void)clip;
   throw InternalError("AdamW on ", values_.device(), " in a build without CUDA kernels");
 #endif
 }

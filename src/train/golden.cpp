@@ -212,12 +212,14 @@ GoldenReport check_golden(const std::filesystem::path& path, at::Device device, 
     const std::int64_t steps = arrays.at("output/adamw_losses").count();
     AdamW optimizer(store.flat(), /*decayed=*/store.count(), {.weight_decay = 0.03});
     std::vector<float> losses{loss.item<float>()};
+    Tensor last = loss.detach();
     for (std::int64_t i = 1; i < steps; ++i) {
-      optimizer.step(store.flat_grad(), /*lr=*/1e-3);
+      optimizer.step(store.flat_grad(), last, /*lr=*/1e-3);
       store.flat_grad().zero_();
       const Tensor next = loss_now();
       next.backward();
       losses.push_back(next.item<float>());
+      last = next.detach();
     }
     checker.compare("output/adamw_losses", at::tensor(losses), checker.tolerance().loss);
   }

@@ -9,12 +9,13 @@
 namespace trecvit::kernels {
 namespace {
 
-// Norm and update of `count` numbers at `offset` elements from an aligned address; `before`: the norm before.
+// Norm and update of `count` numbers at `offset` elements from an aligned address.
 struct Weights {
   std::vector<float> value, mean, square;
   float norm;
 };
-Weights on_gpu(AdamWParams<float> p, Weights start, const std::vector<float>& gradient, std::int64_t offset) {
+Weights on_gpu(AdamWParams<float> p, Weights start, const std::vector<float>& gradient, std::int64_t offset,
+               float loss = 1) {
   OnDevice device;
   const auto place = [&](std::vector<float>& values) { return device.out(values.data(), values.size()) + offset; };
   std::vector<float> partials = poisoned<float>(gradient_norm_partials_cuda()), norm{start.norm};
@@ -22,7 +23,8 @@ Weights on_gpu(AdamWParams<float> p, Weights start, const std::vector<float>& gr
   p.value = place(start.value), p.mean = place(start.mean), p.square = place(start.square);
   float* norm_on_device = device.out(norm.data(), 1);
   p.norm = norm_on_device;
-  gradient_norm_cuda(p.gradient, p.count, device.out(partials.data(), partials.size()), norm_on_device, nullptr);
+  gradient_norm_cuda(p.gradient, p.count, device.in(&loss, 1), device.out(partials.data(), partials.size()),
+                     norm_on_device, nullptr);
   adamw_cuda(p, nullptr);
   device.finish();
   start.norm = norm[0];
@@ -49,7 +51,7 @@ TEST(GpuAdamW, MatchesTheReferenceAndRepeats) {
 
         double norm = 0;
         std::vector<double> expected = value.exact;
-        reference::gradient_norm(gradient.exact.data() + offset, count, &norm);
+        reference::gradient_norm(gradient.exact.data() + offset, count, /*loss=*/1.0, &norm);
         reference::adamw(AdamWParams<double>{.count = count,
                                              .decayed = count / 2,
                                              .step = 3,
@@ -84,6 +86,20 @@ TEST(GpuAdamW, ABrokenStepChangesNothingNorDoesAnyAfterIt) {
   EXPECT_EQ(run.value, start.value);
   EXPECT_EQ(run.mean, start.mean);
   EXPECT_TRUE(std::isnan(run.norm));
+}
+
+TEST(GpuAdamW, ABrokenLossChangesNothingThoughItsGradientIsFinite) {
+  if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
+  const Weights start{std::vector<float>(10, 1.0f), std::vector<float>(10, 0.0f), std::vector<float>(10, 0.0f), 0};
+  const std::vector<float> gradient(10, 1.0f);
+  const AdamWParams<float> p{.count = 10, .decayed = 10, .lr = 0.1, .weight_decay = 0.1};
+  for (const float loss : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    Weights run = on_gpu(p, start, gradient, 0, loss);
+    run = on_gpu(p, run, gradient, 0);
+    EXPECT_EQ(run.value, start.value);
+    EXPECT_EQ(run.mean, start.mean);
+    EXPECT_TRUE(std::isnan(run.norm));
+  }
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ Tensor trained(const Tensor& start, const std::vector<Tensor>& gradients, at::De
   const Tensor values = start.to(device).clone();
   AdamW optimizer(values, /*decayed=*/start.numel() / 2, {.weight_decay = 0.1});
   for (const Tensor& gradient : gradients) {
-    const Tensor norm = optimizer.step(gradient.to(device), /*lr=*/1e-2, /*clip=*/2);
+    const Tensor norm = optimizer.step(gradient.to(device), at::ones({1}).to(device), /*lr=*/1e-2, /*clip=*/2);
     EXPECT_NEAR(norm.item<float>(), gradient.norm().item<float>(), 1e-4f);
   }
   return values.cpu();
@@ -33,7 +33,7 @@ void expect_follows_the_reference(at::Device device) {
   for (std::int64_t step = 1; step <= 3; ++step) {
     const Tensor gradient = gradients[static_cast<std::size_t>(step - 1)].to(at::kDouble);
     double norm = 0;
-    kernels::reference::gradient_norm(gradient.data_ptr<double>(), count, &norm);
+    kernels::reference::gradient_norm(gradient.data_ptr<double>(), count, /*loss=*/1.0, &norm);
     kernels::reference::adamw(kernels::AdamWParams<double>{.count = count,
                                                            .decayed = count / 2,
                                                            .step = step,
@@ -57,14 +57,26 @@ TEST(AdamW, GpuFollowsTheReference) {
 }
 
 TEST(AdamW, ABrokenGradientChangesNothingFromThenOn) {
-  const Tensor values = at::ones({8}), good = at::ones({8});
+  const Tensor values = at::ones({8}), good = at::ones({8}), loss = at::ones({1});
   AdamW optimizer(values, 8, {.weight_decay = 0.1});
   Tensor bad = good.clone();
   bad[3] = std::numeric_limits<float>::infinity();
-  EXPECT_FALSE(std::isfinite(optimizer.step(bad, 0.1).item<float>()));
-  EXPECT_FALSE(std::isfinite(optimizer.step(good, 0.1).item<float>()));
+  EXPECT_FALSE(std::isfinite(optimizer.step(bad, loss, 0.1).item<float>()));
+  EXPECT_FALSE(std::isfinite(optimizer.step(good, loss, 0.1).item<float>()));
   EXPECT_TRUE(at::equal(values, at::ones({8})));
   EXPECT_TRUE(at::equal(optimizer.mean, at::zeros({8})));
+}
+
+// The gradient of a loss that overflowed may well be finite.
+TEST(AdamW, ABrokenLossChangesNothingFromThenOn) {
+  for (const float broken : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    const Tensor values = at::ones({8}), gradient = at::ones({8});
+    AdamW optimizer(values, 8, {.weight_decay = 0.1});
+    EXPECT_TRUE(std::isnan(optimizer.step(gradient, at::tensor(broken), 0.1).item<float>()));
+    EXPECT_TRUE(std::isnan(optimizer.step(gradient, at::tensor(1.0f), 0.1).item<float>()));
+    EXPECT_TRUE(at::equal(values, at::ones({8})));
+    EXPECT_TRUE(at::equal(optimizer.mean, at::zeros({8})));
+  }
 }
 
 }  // namespace

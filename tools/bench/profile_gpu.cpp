@@ -74,8 +74,9 @@ void run() {
   AdamW optimizer(store.flat(), store.decayed_count(), {.weight_decay = 0.03});
   profile("training step, 8 x 16", [&] {
     store.flat_grad().zero_();
-    at::cross_entropy_loss(net(video).logits, labels, {}, at::Reduction::Mean, -100, 0.1).backward();
-    optimizer.step(store.flat_grad(), /*lr=*/1e-4, /*clip=*/1);
+    const Tensor loss = at::cross_entropy_loss(net(video).logits, labels, {}, at::Reduction::Mean, -100, 0.1);
+    loss.backward();
+    optimizer.step(store.flat_grad(), loss.detach(), /*lr=*/1e-4, /*clip=*/1);
   });
   const at::NoGradGuard no_grad;
   const Tensor batch = noise(32, 8), one = noise(32, 1);
