@@ -3,6 +3,7 @@
 #include "core/error.h"
 #ifdef TRECVIT_TORCH_CUDA
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #endif
 
@@ -13,6 +14,52 @@ namespace trecvit {
 struct Replay::Graph {
   at::cuda::CUDAGraph recorded;
 };
+
+namespace {
+
+// What the current stream is given becomes the graph. A recording that is left by an exception is ended all the same:
+// the stream goes back to its pool, and whoever got it next could do nothing with it.
+class Recording {
+ public:
+  Recording(at::cuda::CUDAGraph& graph, c10::DeviceIndex device) : graph_(graph), device_(device) {
+    // Threads that decode or preprocess go on using CUDA meanwhile.
+    graph_.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
+  }
+  ~Recording() {
+    if (open_) abandon();
+  }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+  void end() {
+    graph_.capture_end();
+    open_ = false;
+  }
+
+ private:
+  void abandon() noexcept {
+    try {
+      graph_.capture_end();
+      return;
+    } catch (...) {  // the work did what cannot be recorded
+      cudaGetLastError();
+    }
+    // LibTorch stops there, with the stream free again but the allocator still taking its memory from the graph's pool.
+    try {
+      c10::cuda::CUDACachingAllocator::endAllocateToPool(device_, pool_);
+      c10::cuda::CUDACachingAllocator::releasePool(device_, pool_);
+    } catch (...) {
+      cudaGetLastError();
+    }
+  }
+
+  at::cuda::CUDAGraph& graph_;
+  c10::DeviceIndex device_;
+  at::cuda::MempoolId_t pool_ = at::cuda::graph_pool_handle();  // a graph does not tell its own after a failure
+  bool open_ = true;
+};
+
+}  // namespace
 
 Replay::Replay(at::Device device, const std::function<void()>& rehearsal, const std::function<void()>& work)
     : graph_(std::make_unique<Graph>()) {
@@ -26,10 +73,9 @@ Replay::Replay(at::Device device, const std::function<void()>& rehearsal, const 
     const c10::cuda::CUDAStreamGuard guard(side);
     for (int run = 0; run < 2; ++run) rehearsal();
     side.synchronize();
-    // Threads that decode or preprocess go on using CUDA meanwhile.
-    graph_->recorded.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    Recording recording(graph_->recorded, side.device_index());
     work();
-    graph_->recorded.capture_end();
+    recording.end();
   }
 }
 
