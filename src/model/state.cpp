@@ -80,22 +80,34 @@ NamedArrays ModelState::save() const {
 }
 
 void ModelState::load(const NamedArrays& arrays) {
-  const auto fill = [&](const std::string& name, at::Tensor into) {
+  std::vector<std::pair<at::Tensor, at::Tensor>> fitting;  // from, into
+  const auto find = [&](const std::string& name, const at::Tensor& into) {
     const auto found = arrays.find(name);
     if (found == arrays.end()) throw Error("the saved state has no '", name, "'; it belongs to another model");
     if (found->second.shape != into.sizes().vec())
       throw Error("'", name, "' of the saved state has the shape ", shape_text(found->second.shape),
                   "; this model wants ", shape_text(into.sizes().vec()));
-    into.copy_(to_tensor(found->second));
+    const at::Tensor from = to_tensor(found->second);
+    if (from.is_floating_point() != into.is_floating_point())
+      throw Error("'", name, "' of the saved state has the type ", from.scalar_type(), "; this model wants ",
+                  into.scalar_type());
+    fitting.emplace_back(from, into);
+    return from;
   };
-  fill("head_sum", head_sum);
-  fill("frames", frames);
+  find("head_sum", head_sum);
+  // Kernels take the line of a ring from the number of frames.
+  const at::Tensor seen = find("frames", frames).to(at::kLong);
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;
+  for (std::int64_t stream = 0; stream < seen.size(0); ++stream)
+    if (const auto count = seen[stream].item<std::int64_t>(); count < 0 || count > kMost)
+      throw Error("'frames' of the saved state says that stream ", stream, " has seen ", count,
+                  " frames; it is damaged, and a number from 0 on is wanted");
   for (std::size_t i = 0; i < layers.size(); ++i)
-    for (std::size_t k = 0; k < layers[i].tensors.size(); ++k) {
-      at::Tensor& tensor = layers[i].tensors[k];
-      fill(layer_name(i, k), tensor);
-      if (is_ring(tensor)) tensor.scatter_(1, lines_in_time(tensor, frames), tensor.clone());
-    }
+    for (std::size_t k = 0; k < layers[i].tensors.size(); ++k) find(layer_name(i, k), layers[i].tensors[k]);
+  for (auto& [from, into] : fitting) {
+    into.copy_(from);
+    if (is_ring(into)) into.scatter_(1, lines_in_time(into, seen.to(into.device())), into.clone());
+  }
 }
 
 }  // namespace trecvit

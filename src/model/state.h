@@ -28,7 +28,8 @@ class ModelState {
   // A tensor of `layers` with the lines of a ring in order, oldest first, as recurrentgemma's cache has them; a copy.
   at::Tensor in_order(const at::Tensor& tensor) const;
   // As named arrays for a file ("layer_00/rg_lru", ..., "head_sum", "frames"), rings in order, and back into a state of
-  // the same shape. Error: a missing array or another shape.
+  // the same shape. Error: a missing array, another shape or type, a count of frames that cannot be; the state is then
+  // as it was.
   NamedArrays save() const;
   void load(const NamedArrays& arrays);
 };

@@ -206,6 +206,40 @@ TEST(Model, StateOfAnotherModelIsRefused) {
   EXPECT_THROW(state.load(lacking), Error);
 }
 
+// The one that is wrong is the last to be looked at.
+TEST(Model, StateThatIsRefusedChangesNothing) {
+  const SmallModel model;
+  ModelState seen = model.net.make_state(2);
+  feed(model.net, noise_video(kFrames, 2), {kFrames}, seen);
+  const NamedArrays good = seen.save();
+  ModelState state = model.net.make_state(2);
+  const ModelState before = state.clone();
+  const auto refuse = [&](NamedArrays arrays) {
+    EXPECT_THROW(state.load(arrays), Error);
+    for (const std::int64_t stream : {0, 1}) expect_same_state(state, before, stream);
+  };
+  NamedArrays other = good;
+  std::string last;
+  for (const auto& [name, array] : good)
+    if (name.starts_with("layer_")) last = std::max(last, name);
+  other[last] = good.at("head_sum");
+  refuse(other);
+  other = good;
+  other.erase(last);
+  refuse(other);
+  other = good;
+  other[last] = to_array(at::zeros(good.at(last).shape, at::kLong));
+  refuse(other);
+  for (const std::int64_t frames :
+       {std::int64_t{-1}, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
+    other = good;
+    other["frames"] = to_array(at::tensor({std::int64_t{3}, frames}));
+    refuse(other);
+  }
+  state.load(good);
+  for (const std::int64_t stream : {0, 1}) expect_same_state(state, seen, stream);
+}
+
 TEST(Model, LaterFramesDoNotReachEarlierOnes) {
   const SmallModel model;
   const Tensor video = noise_video(kFrames, 2);
