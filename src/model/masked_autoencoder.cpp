@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/error.h"
 #include "ops/patches.h"
 
 namespace trecvit {
@@ -30,6 +31,7 @@ MaskedAutoencoder::MaskedAutoencoder(nn::ParameterStore& store, const TRecViT& e
     : encoder_(encoder), config_(config) {
   const ModelConfig& m = encoder.config();
   const std::int64_t patches = m.patches(), pixels = m.patch * m.patch * 3;
+  ensure(patches >= 2, "a masked auto-encoder over ", patches, " patch");
   visible_ = std::clamp<std::int64_t>(std::llround(static_cast<double>(patches) * (1 - config.mask_ratio)), 1, patches - 1);
   const auto xavier = [](std::int64_t in, std::int64_t out) { return nn::uniform(nn::xavier_limit(in, out)); };
   const std::string name = "mae_decoder";

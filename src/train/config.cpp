@@ -14,11 +14,21 @@ void Config::finish() {
   model.resolve(data.size);
   model.check();
   data.check();
+  // Clips are squares; a picture of another shape could only come from elsewhere.
+  for (const auto& [key, pixels] : {std::pair{"height", model.image_height}, std::pair{"width", model.image_width}})
+    if (pixels != data.size)
+      throw UsageError("model.image_", key, " is ", pixels, " and data.size is ", data.size,
+                       "; clips are squares of data.size pixels, so they must be equal (0 takes data.size)");
   augment.check();
   const TrainConfig& t = train;
   require(t.objective == "classification" || t.objective == "mae", "train.objective", t.objective,
           "classification or mae");
-  if (t.objective == "mae") mae.check();
+  if (t.objective == "mae") {
+    mae.check();
+    if (model.patches() < 2)
+      throw UsageError("a masked auto-encoder hides patches and needs at least 2; data.size ", data.size,
+                       " in patches of ", model.patch, " (model.patch) has one");
+  }
   require(t.precision == "fp32" || t.precision == "bf16", "train.precision", t.precision, "fp32 or bf16");
   within<std::int64_t>("train.epochs", t.epochs, 1, 1'000'000);
   within<std::int64_t>("train.max_steps", t.max_steps, 0, 1'000'000'000);
