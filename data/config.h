@@ -48,7 +48,8 @@ struct DataConfig {
       "the other | auto: gpu where there is one. Where augment changes colours or erases, training needs cpu and takes "
       "it");
     v("deadline_s", self.deadline_s, "longest time for one video in seconds, above 0; past it the video counts as bad");
-    v("max_bad_share", self.max_bad_share, "the run stops when more than this share of the videos is bad, 0..1");
+    v("max_bad_share", self.max_bad_share,
+      "training stops when more than this share of the last videos (an epoch's, at most 4096) is bad, or all, 0..1");
   }
 };
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <limits>
 #include <mutex>
@@ -18,6 +19,8 @@
 
 namespace trecvit {
 namespace {
+
+constexpr std::int64_t kWindowVideos = 4096;  // enough that chance moves a share of 8 % by less than 2 %
 
 // What became of one video of a batch.
 struct Outcome {
@@ -83,7 +86,8 @@ struct Loader::Impl {
   std::int64_t taken = 0;         // position that next() delivers next
   bool stopping = false;
   std::vector<BadVideo> bad;
-  std::int64_t seen_videos = 0, bad_videos = 0;
+  std::int64_t window = 1;              // batches whose bad videos are counted
+  std::deque<std::int64_t> recent_bad;  // positions, one for each of these videos
   LoadTimes times;
   ClipReader own_reader;  // without workers
   std::vector<std::jthread> workers;
@@ -93,6 +97,7 @@ struct Loader::Impl {
         config(config),
         options(options),
         reading(reader_options(config, options)),
+        recent_bad(options.recent_bad.begin(), options.recent_bad.end()),
         own_reader(reading) {
     config.check();
     options.augment.check();
@@ -107,6 +112,7 @@ struct Loader::Impl {
         throw UsageError("the split \"", dataset.split, "\" has ", videos, " videos, fewer than one global batch of ",
                          per_batch * options.world, "; make the batch smaller");
       }
+      window = std::clamp<std::int64_t>(kWindowVideos / per_batch, 1, per_epoch);
     } else {
       shard = evaluation_shard(videos, options.rank, options.world);
       per_batch = std::max<std::int64_t>(1, options.batch / (options.clips * options.crops));
@@ -240,9 +246,8 @@ struct Loader::Impl {
     batch.views.clear();
     std::int64_t kept = 0;
     for (const Outcome& outcome : slot.outcomes) {
-      ++seen_videos;
       if (outcome.bad) {
-        ++bad_videos;
+        recent_bad.push_back(batch.position);
         const auto& path = dataset.samples[static_cast<std::size_t>(outcome.sample)].path;
         bad.push_back({outcome.sample, path, *outcome.bad, batch.epoch});
         continue;
@@ -279,14 +284,19 @@ struct Loader::Impl {
     batch.video.resize(static_cast<std::size_t>(batch.frames * batch.clips) * picture_bytes());
   }
 
-  void limit_bad() const {
-    constexpr std::int64_t kEnough = 20;
+  // Note [Recent videos]: the share is that of the last videos, so that storage which fails late in a run is noticed as
+  // soon as early. It is a share of the whole window also while the window fills, so that two bad videos among the
+  // first ten stop nothing.
+  void limit_bad() {
     if (!options.training) return;  // evaluation reports what is missing instead
-    if (seen_videos < std::min<std::int64_t>(kEnough, std::ssize(dataset.samples))) return;
-    if (static_cast<double>(bad_videos) <= config.max_bad_share * static_cast<double>(seen_videos)) return;
-    throw Error(bad_videos, " of the first ", seen_videos,
-                " videos cannot be read, more than data.max_bad_share = ", config.max_bad_share, " allows (",
-                bad.empty() ? std::string("see the log") : bad.back().message,
+    while (!recent_bad.empty() && recent_bad.front() < taken - window) recent_bad.pop_front();
+    const std::int64_t videos = window * per_batch, count = std::ssize(recent_bad);
+    const bool all = count >= videos;
+    if (!all && static_cast<double>(count) <= config.max_bad_share * static_cast<double>(videos)) return;
+    throw Error(count, " of the last ", std::min(taken * per_batch, videos), " videos cannot be read, ",
+                all ? std::string("all that there were")
+                    : text("more than data.max_bad_share = ", config.max_bad_share, " of ", videos, " allows"),
+                " (", bad.empty() ? std::string("see the log") : bad.back().message,
                 "); run trecvit dataset check to see them all");
   }
 
@@ -311,10 +321,10 @@ struct Loader::Impl {
     compact(slot);
     std::swap(batch, slot.batch);
     ++taken;
+    limit_bad();
     lock.unlock();
     work_ready.notify_all();
     batch.wait_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    limit_bad();
     return true;
   }
 };
@@ -331,6 +341,11 @@ std::int64_t Loader::batches_per_epoch() const { return impl_->per_epoch; }
 LoadTimes Loader::times() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->times;
+}
+
+std::vector<std::int64_t> Loader::recent_bad() const {
+  const std::lock_guard lock(impl_->mutex);
+  return {impl_->recent_bad.begin(), impl_->recent_bad.end()};
 }
 
 std::vector<BadVideo> Loader::take_bad() {

@@ -35,6 +35,7 @@ struct LoaderOptions {
   std::int64_t clips = 1, crops = 1;  // evaluation views per video
   int rank = 0, world = 1;            // this process takes its share of each global batch of batch * world clips
   std::int64_t start_batch = 0;       // position of the first batch
+  std::vector<std::int64_t> recent_bad;  // recent_bad() of the loader that this one goes on from
   bool shuffle_frames =
       false;            // evaluation: each clip's frames in an order drawn by sample, to test what order is worth
   bool planes = false;  // batches hold decoded planes for another device to convert; training must not change levels
@@ -59,8 +60,8 @@ class Loader {
   // Training: endless; each epoch is a new random order whose incomplete last batch is left out. A bad video is left
   // out of its batch, which may so shrink to nothing. Evaluation: false after the last batch of one pass in the data
   // set's order; batches in which every video is bad come with 0 clips. The memory of `batch` is taken over and reused.
-  // Error: in training, more than max_bad_share of the videos (of 20 and more) were bad. A fault in a worker comes out
-  // here.
+  // Error: in training, more than max_bad_share of the last videos were bad, or all of them. The last videos are one
+  // epoch's, at most 4096; those before the first batch of the run count as good. A fault in a worker comes out here.
   bool next(ClipBatch& batch);
 
   std::int64_t batches_per_epoch() const;
@@ -70,6 +71,9 @@ class Loader {
 
   // Bad videos of the batches that next() delivered since the last call, in the order of the batches.
   std::vector<BadVideo> take_bad();
+
+  // What max_bad_share is held against: the position of its batch for every bad video among the last ones, ascending.
+  std::vector<std::int64_t> recent_bad() const;
 
  private:
   struct Impl;

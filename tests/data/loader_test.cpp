@@ -176,8 +176,70 @@ TEST(Loader, TooManyBadVideosStopTheRun) {
   config.max_bad_share = 0.05;
   const Dataset dataset = open_dataset(config, "train");
   const std::string message = error_of([&] { batches(dataset, config, {.training = true, .batch = 12}, 4); });
-  EXPECT_THAT(message, HasSubstr("2 of the first 24 videos cannot be read"));
+  EXPECT_THAT(message, testing::ContainsRegex("2 of the last (12|24) videos cannot be read"));
   EXPECT_THAT(message, HasSubstr("data.max_bad_share = 0.05"));
+}
+
+// The small set on storage that may fail.
+class OnStorage {
+ public:
+  OnStorage() { fs::copy(small_set("ssv2"), path(), fs::copy_options::recursive); }
+  fs::path path() const { return folder_ / "set"; }
+  void fail() const { fs::rename(videos(), folder_ / "away"); }
+  void recover() const { fs::rename(folder_ / "away", videos()); }
+
+ private:
+  fs::path videos() const { return path() / "20bn-something-something-v2"; }
+  TempFolder folder_;
+};
+
+TEST(Loader, AnOutageStopsALongRunAsSoonAsAYoungOne) {
+  const OnStorage set;
+  DataConfig config = small_config(set.path());
+  config.max_bad_share = 0.3;
+  const Dataset dataset = open_dataset(config, "train");
+  for (const int before : {0, 40}) {
+    Loader loader(dataset, config, {.training = true, .batch = 6});
+    ClipBatch batch;
+    for (int i = 0; i < before; ++i) loader.next(batch);
+    set.fail();
+    EXPECT_NO_THROW(loader.next(batch));  // 6 of the 24
+    EXPECT_EQ(batch.clips, 0);
+    EXPECT_THAT(error_of([&] { loader.next(batch); }), HasSubstr(before ? "12 of the last 24" : "12 of the last 12"));
+    set.recover();
+  }
+}
+
+TEST(Loader, EveryVideoBadStopsWhateverTheShare) {
+  const OnStorage set;
+  DataConfig config = small_config(set.path());
+  config.max_bad_share = 1;
+  const Dataset dataset = open_dataset(config, "train");
+  set.fail();
+  EXPECT_THAT(error_of([&] { batches(dataset, config, {.training = true, .batch = 6}, 10); }),
+              HasSubstr("24 of the last 24 videos cannot be read, all that there were"));
+}
+
+TEST(Loader, ALoaderThatGoesOnStopsWhereTheFirstWouldHave) {
+  const Spoilt set;
+  DataConfig config = small_config(set.path());
+  config.max_bad_share = 0.05;  // 1.2 of 24
+  const Dataset dataset = open_dataset(config, "train");
+  // Where batches are single videos: the first bad one, then the second.
+  std::vector<std::int64_t> found;
+  Loader first(dataset, config, {.training = true, .batch = 1});
+  const std::string stopped = error_of([&] {
+    for (ClipBatch batch;;) {
+      first.next(batch);
+      if (batch.clips == 0) found.push_back(batch.position);
+    }
+  });
+  ASSERT_EQ(found.size(), 1u);
+  Loader second(dataset, config, {.training = true, .batch = 1, .start_batch = found[0] + 1, .recent_bad = {found[0]}});
+  EXPECT_EQ(error_of([&] {
+              for (ClipBatch batch;;) second.next(batch);
+            }),
+            stopped);
 }
 
 TEST(Loader, FlipsExchangeLeftAndRight) {
