@@ -52,7 +52,7 @@ struct CheckpointConfig {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
-    v("every_steps", self.every_steps, "0: at the end of every epoch");
+    v("every_steps", self.every_steps, "0: at the end of every epoch; steps that are evaluated are saved in any case");
     v("keep", self.keep, "how many of the newest step folders stay");
   }
 };

@@ -8,28 +8,54 @@ namespace fs = std::filesystem;
 namespace trecvit {
 namespace {
 
-void drop_beyond(const fs::path& file, std::int64_t step) {
-  if (!fs::exists(file)) return;
-  std::istringstream lines(read_file(file));
-  std::string kept, line;
-  bool dropped = false;
-  while (std::getline(lines, line)) {
-    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    // A line cut off by a kill does not parse.
-    if (json.is_object() && json.value("step", std::int64_t{0}) <= step) {
-      kept += line + "\n";
-    } else {
-      dropped = true;
-    }
+// AtomicFile writes NAME.part and the process's number; a kill leaves that.
+void remove_pieces(const fs::path& folder) {
+  std::vector<fs::path> pieces;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().stem().string();
+    const bool ours = name == "config.resolved.yaml" || name == "env.json" || name == "labels.json" ||
+                      name == "train.jsonl" || name == "metrics.jsonl" || name == "bad_videos.jsonl";
+    if (ours && entry.path().extension().string().starts_with(".part")) pieces.push_back(entry.path());
   }
-  if (dropped) write_file(file, kept);
+  std::error_code ignored;
+  for (const fs::path& piece : pieces) fs::remove(piece, ignored);
+}
+
+template <class Keep>
+void keep_lines(const fs::path& file, const Keep& keep) {
+  if (!fs::exists(file)) return;
+  const std::string before = read_file(file);
+  std::istringstream lines(before);
+  std::string kept, line;
+  while (std::getline(lines, line)) {
+    // A line cut off by a kill does not parse.
+    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (json.is_object() && keep(json)) kept += line + "\n";
+  }
+  if (kept != before) write_file(file, kept);
+}
+
+std::int64_t step_of(const nlohmann::json& line) {
+  const auto step = line.find("step");
+  return step != line.end() && step->is_number_integer() ? step->get<std::int64_t>() : 0;
+}
+
+bool of_evaluation(const nlohmann::json& line) {
+  const auto during = line.find("during");
+  return during != line.end() && *during == "evaluation";
 }
 
 }  // namespace
 
-RunFolder::RunFolder(fs::path path, std::int64_t step) : path_(std::move(path)) {
+RunFolder::RunFolder(fs::path path, std::int64_t step, bool evaluated) : path_(std::move(path)) {
   make_folders(path_);
-  for (const char* name : {"train.jsonl", "metrics.jsonl", "bad_videos.jsonl"}) drop_beyond(path_ / name, step);
+  remove_pieces(path_);
+  const std::int64_t evaluated_before = evaluated ? step + 1 : step;
+  keep_lines(path_ / "train.jsonl", [&](const auto& line) { return step_of(line) <= step; });
+  keep_lines(path_ / "metrics.jsonl", [&](const auto& line) { return step_of(line) < evaluated_before; });
+  keep_lines(path_ / "bad_videos.jsonl", [&](const auto& line) {
+    return of_evaluation(line) ? step_of(line) < evaluated_before : step_of(line) <= step;
+  });
   train_ = std::make_unique<LineLog>(path_ / "train.jsonl");
   metrics_ = std::make_unique<LineLog>(path_ / "metrics.jsonl");
   bad_ = std::make_unique<LineLog>(path_ / "bad_videos.jsonl");
@@ -42,12 +68,13 @@ void RunFolder::write_once(const std::string& config_yaml, const std::string& en
   write_file(path_ / "labels.json", nlohmann::json(labels).dump(1) + "\n");
 }
 
-void RunFolder::bad_videos(const std::vector<BadVideo>& bad, const Dataset& dataset, const std::string& split,
+void RunFolder::bad_videos(const std::vector<BadVideo>& bad, const Dataset& dataset, const std::string& during,
                            std::int64_t step) {
   for (const auto& video : bad)
     bad_->line(nlohmann::ordered_json{{"step", step},
                                       {"epoch", video.epoch},
-                                      {"split", split},
+                                      {"during", during},
+                                      {"split", dataset.split},
                                       {"id", dataset.samples[static_cast<std::size_t>(video.sample)].id},
                                       {"path", video.path.string()},
                                       {"error", video.message}}

@@ -25,9 +25,10 @@ namespace {
 
 using at::Tensor;
 
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// Thrown out of an evaluation that was asked to stop.
+struct Stopped {};
 
 // JSON has no NaN; three more digits than a float needs tell equal losses from nearly equal ones.
 nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
@@ -39,6 +40,7 @@ class Run {
         config_(request.config),
         stop_(stop),
         device_(parse_device(config_.train.device)),
+        checkpoints_(request.run_dir / "checkpoints", request.config.checkpoint.keep),
         upload_(device_),
         gpu_use_(device_) {
     make_deterministic();
@@ -58,6 +60,7 @@ class Run {
   struct Step {
     ClipBatch batch;
     std::int64_t number = 0;  // from 0
+    std::int64_t bad = 0;     // videos that could not be read, also of batches before it that held no other
     Readback numbers;
     double seconds = 0;  // of the round of the loop that launched it
     bool pending = false;
@@ -67,13 +70,18 @@ class Run {
     double seconds = 0, waited = 0;
     std::int64_t clips = 0;
   };
+  bool fetch(Step& step);
   void launch(Step& step);
   void settle(Step& step);
   void settle_alone(Step& step);
   void lap(Step& step);
   void check_finite(Step& step, double norm);
   void log(const Step& step);
+  bool evaluation_due() const;
+  bool save_due() const;
   void evaluate_now();
+  bool evaluate_classes();
+  void draw_picture();
   void save();
   Preprocessing preprocessing() const;
 
@@ -88,12 +96,14 @@ class Run {
   std::unique_ptr<AdamW> optimizer_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<RunFolder> folder_;
+  Checkpoints checkpoints_;
   Upload upload_;
   GpuUse gpu_use_;
   Step steps_[2];  // one on the device, one being prepared or looked at
   std::int64_t total_ = 0, per_epoch_ = 0;
   Schedule schedule_;
   Progressed progress_;
+  std::int64_t saved_step_ = -1;  // of `last`
   TrainResult result_;
   double grad_norm_ = 0, waited_ = 0, trained_ = 0, spent_ = 0;
   double lap_began_ = 0;
@@ -126,11 +136,12 @@ void Run::open_data() {
     const auto classes = static_cast<std::int64_t>(train_set_.labels.size());
     if (config_.model.classes == 0) config_.model.classes = classes;
     if (config_.model.classes != classes)
-      throw UsageError("model.classes is ", config_.model.classes, "; the data set in ", config_.data.root, " has ", classes,
-                       " classes");
+      throw UsageError("model.classes is ", config_.model.classes, "; the data set in ", config_.data.root, " has ",
+                       classes, " classes");
     for (const auto& sample : train_set_.samples)
       if (sample.label < 0)
-        throw Error("video ", sample.id, " of split ", train_set_.split, " has no label; training to classify wants one");
+        throw Error("video ", sample.id, " of split ", train_set_.split,
+                    " has no label; training to classify wants one");
   } else {
     config_.model.classes = 0;
   }
@@ -145,24 +156,30 @@ void Run::build() {
   store_.initialise(static_cast<std::uint64_t>(config_.seed));
   optimizer_ = std::make_unique<AdamW>(
       store_.flat(), store_.decayed_count(),
-      AdamWOptions{.beta1 = config_.train.beta1, .beta2 = config_.train.beta2, .weight_decay = config_.train.weight_decay});
+      AdamWOptions{
+          .beta1 = config_.train.beta1, .beta2 = config_.train.beta2, .weight_decay = config_.train.weight_decay});
   result_.parameters = store_.count();
 }
 
 void Run::restore() {
-  const Checkpoints checkpoints(request_.run_dir / "checkpoints");
   fs::path from;
+  if (!request_.dry_run) checkpoints_.mend();
+  const fs::path newest = checkpoints_.newest();
   if (request_.resume == "auto") {
-    from = checkpoints.newest();
+    from = newest;
   } else if (request_.resume == "none") {
-    if (!request_.dry_run && !checkpoints.newest().empty())
-      throw UsageError(request_.run_dir.string(), " already holds a run; continue it with --resume auto, or choose another --run-dir");
+    if (!request_.dry_run && !newest.empty())
+      throw UsageError(request_.run_dir.string(),
+                       " already holds a run; continue it with --resume auto, or choose another --run-dir");
   } else {
     from = request_.resume;
-    if (!fs::exists(from / "state.json")) throw Error("no checkpoint at ", from.string(), "; a folder with state.json is wanted");
+    if (!fs::exists(from / "state.json"))
+      throw Error("no checkpoint at ", from.string(), "; a folder with state.json is wanted");
   }
   if (!from.empty() && !request_.dry_run) {
     progress_ = Checkpoints::load(from, store_, *optimizer_);
+    checkpoints_.go_on(from, progress_);
+    if (!newest.empty() && fs::weakly_canonical(from) == fs::weakly_canonical(newest)) saved_step_ = progress_.step;
     log_info(text("continuing from ", from.string(), " at step ", progress_.step));
   } else if (!request_.init.empty()) {
     ModelFile file = read_model(request_.init);
@@ -171,26 +188,30 @@ void Run::restore() {
     } else if (is_classification(config_)) {
       check_classes(file, train_set_);
     }
-    const LoadReport report = load_parameters(store_, file.arrays, file.path.string(), {.strict = false, .resize_positions = true});
+    const LoadReport report =
+        load_parameters(store_, file.arrays, file.path.string(), {.strict = false, .resize_positions = true});
     log_info(text("weights from ", file.path.string(), ": ", report.loaded.size(), " loaded, ", report.reshaped.size(),
-                  " resized, ", report.missing.size(), " left at their start, ", report.unexpected.size(), " not used"));
+                  " resized, ", report.missing.size(), " left at their start, ", report.unexpected.size(),
+                  " not used"));
     if (report.loaded.empty()) throw Error(file.path.string(), " has no array that this model could start from");
   }
   const LoaderOptions options{.training = true,
                               .batch = config_.train.global_batch,
                               .seed = static_cast<std::uint64_t>(config_.seed),
                               .augment = config_.augment,
-                              .start_batch = progress_.step,
+                              .start_batch = progress_.batch,
+                              .recent_bad = progress_.recent_bad,
                               .planes = takes_planes(config_.data, device_, config_.augment)};
   loader_ = std::make_unique<Loader>(train_set_, config_.data, options);
   per_epoch_ = loader_->batches_per_epoch();
   total_ = config_.train.max_steps > 0 ? config_.train.max_steps : config_.train.epochs * per_epoch_;
   schedule_ = {.peak = config_.train.lr,
                .least = config_.train.min_lr,
-               .warmup = std::min<std::int64_t>(total_ / 2, std::llround(config_.train.warmup_epochs * static_cast<double>(per_epoch_))),
+               .warmup = std::min<std::int64_t>(
+                   total_ / 2, std::llround(config_.train.warmup_epochs * static_cast<double>(per_epoch_))),
                .total = total_};
   if (request_.dry_run) return;
-  folder_ = std::make_unique<RunFolder>(request_.run_dir, progress_.step);
+  folder_ = std::make_unique<RunFolder>(request_.run_dir, progress_.step, !evaluation_due());
   auto rows = config_rows(config_);
   for (auto& row : rows) {
     const auto origin = request_.origins.find(row.key);
@@ -206,15 +227,31 @@ void Run::restore() {
                       train_set_.labels);
 }
 
+// The next batch with a video in it; others are no steps. False: to stop before there is one.
+bool Run::fetch(Step& step) {
+  double waited = 0;
+  step.bad = 0;
+  do {
+    if (stop_) return false;
+    loader_->next(step.batch);
+    waited += step.batch.wait_s;
+    const auto bad = loader_->take_bad();
+    step.bad += std::ssize(bad);
+    if (folder_) folder_->bad_videos(bad, train_set_, "training", progress_.step + 1);
+  } while (step.batch.clips == 0);
+  step.batch.wait_s = waited;
+  return true;
+}
+
 // Enqueues a whole step; nothing here waits for the device.
 void Run::launch(Step& step) {
   step.number = progress_.step;
   step.pending = true;
-  if (step.batch.clips == 0) return;
   store_.flat_grad().zero_();
   const Tensor loss = objective_->loss(upload_(step.batch), step.batch, step.number);
   loss.backward();
-  const Tensor norm = optimizer_->step(store_.flat_grad(), schedule_.at(step.number), config_.train.clip_norm);
+  const Tensor norm =
+      optimizer_->step(store_.flat_grad(), loss.detach(), schedule_.at(step.number), config_.train.clip_norm);
   step.numbers.send(loss.detach(), norm);
 }
 
@@ -222,10 +259,8 @@ void Run::launch(Step& step) {
 void Run::settle(Step& step) {
   if (!step.pending) return;
   step.pending = false;
-  if (step.batch.clips > 0) {
-    std::tie(result_.loss, grad_norm_) = step.numbers.wait();
-    check_finite(step, grad_norm_);
-  }
+  std::tie(result_.loss, grad_norm_) = step.numbers.wait();
+  check_finite(step, grad_norm_);
   waited_ += step.batch.wait_s;
   window_.seconds += step.seconds, window_.waited += step.batch.wait_s, window_.clips += step.batch.clips;
   if (!request_.dry_run) log(step);
@@ -234,7 +269,7 @@ void Run::settle(Step& step) {
 // With no step behind it the wait is part of its own time.
 void Run::settle_alone(Step& step) {
   if (!step.pending) return;
-  if (step.batch.clips > 0) step.numbers.wait();
+  step.numbers.wait();
   lap(step);
   settle(step);
 }
@@ -279,73 +314,117 @@ void Run::log(const Step& step) {
   window_ = {};
 }
 
+bool Run::evaluation_due() const {
+  const std::int64_t step = progress_.step, every = config_.eval.every_epochs * per_epoch_;
+  if (step == 0 || step == progress_.evaluated_step) return false;
+  return step == total_ || (every > 0 && step % every == 0);
+}
+
+bool Run::save_due() const {
+  const std::int64_t every = config_.checkpoint.every_steps > 0 ? config_.checkpoint.every_steps : per_epoch_;
+  return progress_.step == total_ || progress_.step % every == 0;
+}
+
+// The step is on disk before it is evaluated: nothing is lost when that takes long, fails or is stopped, and whoever
+// goes on with the run makes up for it.
 void Run::evaluate_now() {
-  if (!is_classification(config_)) {
-    Loader one(train_set_, config_.data, {.training = false, .batch = 4});
-    ClipBatch batch;
-    make_folders(request_.run_dir / "reconstructions");
-    if (one.next(batch) && batch.clips > 0)
-      objective_->picture(upload_(batch), request_.run_dir / "reconstructions" / text("step_", progress_.step, ".png"));
-    return;
+  if (saved_step_ != progress_.step) save();
+  if (is_classification(config_)) {
+    if (!evaluate_classes()) return;
+  } else {
+    draw_picture();
   }
-  const EvalReport report = evaluate(*net_, device_, val_set_, config_.data,
-                                     {.clips = config_.eval.clips, .crops = config_.eval.crops});
-  folder_->bad_videos(report.bad, val_set_, val_set_.split, progress_.step);
+  progress_.evaluated_step = progress_.step;
+  checkpoints_.record(progress_);
+}
+
+void Run::draw_picture() {
+  Loader one(train_set_, config_.data, {.training = false, .batch = 4});
+  ClipBatch batch;
+  make_folders(request_.run_dir / "reconstructions");
+  if (one.next(batch) && batch.clips > 0)
+    objective_->picture(upload_(batch), request_.run_dir / "reconstructions" / text("step_", progress_.step, ".png"));
+}
+
+// False: stopped.
+bool Run::evaluate_classes() {
+  EvalReport report;
+  try {
+    report = evaluate(*net_, device_, val_set_, config_.data,
+                      {.clips = config_.eval.clips, .crops = config_.eval.crops}, [&](std::int64_t, std::int64_t) {
+                        if (stop_) throw Stopped();
+                      });
+  } catch (const Stopped&) {
+    return false;
+  }
+  if (report.n == 0)
+    throw Error("none of the ", val_set_.samples.size(), " videos of split ", val_set_.split, " could be evaluated",
+                report.bad.empty() ? "" : " (" + report.bad.front().message + ")", "; step ", progress_.step,
+                " is saved, and the same command evaluates it again");
+  folder_->bad_videos(report.bad, val_set_, "evaluation", progress_.step);
   result_.top1 = report.top1;
-  if (report.top1 > progress_.best_top1) progress_.best_top1 = report.top1, progress_.best_step = progress_.step;
+  if (report.top1 > progress_.best_top1) {
+    progress_.best_top1 = report.top1;
+    progress_.best_step = progress_.step;
+  }
   auto line = nlohmann::ordered_json::parse(summary_json(report));
   line["step"] = progress_.step;
   folder_->metrics_line(line.dump());
-  log_info(text("step ", progress_.step, ": validation top-1 ", std::llround(report.top1 * 1000) / 10.0, " % of ", report.n,
-                report.missing ? text(", ", report.missing, " missing") : ""));
+  log_info(text("step ", progress_.step, ": validation top-1 ", std::llround(report.top1 * 1000) / 10.0, " % of ",
+                report.n, report.missing ? text(", ", report.missing, " missing") : ""));
+  return true;
 }
 
 void Run::save() {
   progress_.seconds += trained_;
   trained_ = 0;
-  Checkpoints(request_.run_dir / "checkpoints")
-      .save(store_, *optimizer_, progress_, config_.model, is_classification(config_) ? train_set_.labels : std::vector<std::string>{},
-            preprocessing(), config_.checkpoint.keep);
+  // Batches that held no video since the step are read again.
+  progress_.recent_bad = loader_->recent_bad();
+  std::erase_if(progress_.recent_bad, [&](std::int64_t position) { return position >= progress_.batch; });
+  checkpoints_.save(store_, *optimizer_, progress_, config_.model,
+                    is_classification(config_) ? train_set_.labels : std::vector<std::string>{}, preprocessing());
+  saved_step_ = progress_.step;
 }
 
 Preprocessing Run::preprocessing() const {
   const DataConfig& d = config_.data;
-  return {.size = d.size, .frames = d.frames, .stride = d.stride, .fps = d.fps, .sampling = d.sampling, .short_clip = d.short_clip};
+  return {.size = d.size,
+          .frames = d.frames,
+          .stride = d.stride,
+          .fps = d.fps,
+          .sampling = d.sampling,
+          .short_clip = d.short_clip};
 }
 
 TrainResult Run::operator()() {
   Progress bar(is_classification(config_) ? "training" : "pre-training", total_);
   const double start_seconds = progress_.seconds;
+  if (!request_.dry_run && !stop_ && evaluation_due()) evaluate_now();  // which a kill or a stop kept from its end
   lap_began_ = now_s();
-  while (progress_.step < total_ && !stop_) {
+  while (progress_.step < total_) {
     Step &now = steps_[progress_.step % 2], &before = steps_[(progress_.step + 1) % 2];
     now.seconds = 0;
-    loader_->next(now.batch);
+    if (!fetch(now)) break;
     launch(now);
     settle(before);  // while this one computes
     lap(now);
     ++progress_.step;
+    progress_.batch = now.batch.position + 1;
+    progress_.bad_videos += now.bad;
     if (request_.dry_run) break;
-    const auto bad = loader_->take_bad();
-    progress_.bad_videos += static_cast<std::int64_t>(bad.size());
-    folder_->bad_videos(bad, train_set_, train_set_.split, progress_.step);
     bar.update(progress_.step, text("loss ", result_.loss));
 
-    const bool last = progress_.step == total_, epoch_end = progress_.step % per_epoch_ == 0;
-    const std::int64_t epoch = progress_.step / per_epoch_, eval_every = config_.eval.every_epochs;
-    const std::int64_t save_every = config_.checkpoint.every_steps;
-    const bool evaluates = last || (epoch_end && eval_every > 0 && epoch % eval_every == 0);
-    const bool saves = last || (save_every > 0 ? progress_.step % save_every == 0 : epoch_end);
-    if (!evaluates && !saves) continue;
+    const bool evaluates = evaluation_due();
+    if (!evaluates && !save_due()) continue;
     settle_alone(now);
-    if (evaluates) evaluate_now();
-    if (saves) save();
+    save();
+    if (evaluates && !stop_) evaluate_now();
     lap_began_ = now_s();
   }
   for (Step& step : steps_) settle_alone(step);
   bar.finish();
-  if (stop_ && progress_.step < total_ && !request_.dry_run) save();
-  result_.interrupted = stop_ && progress_.step < total_;
+  result_.interrupted = stop_ && (progress_.step < total_ || evaluation_due());
+  if (result_.interrupted && saved_step_ != progress_.step && !request_.dry_run) save();
   result_.steps = progress_.step;
   result_.seconds = request_.dry_run ? spent_ : start_seconds + spent_;
   result_.data_wait = spent_ > 0 ? waited_ / spent_ : 0;

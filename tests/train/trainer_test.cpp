@@ -5,12 +5,18 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <array>
+#include <chrono>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "core/file.h"
 #include "data/synth/synth.h"
+#include "data/video/convert.h"
+#include "data/video/frame_folder.h"
 #include "train/checkpoint.h"
 
 namespace trecvit {
@@ -71,6 +77,36 @@ class Trainer : public testing::Test {
     return out;
   }
 
+  static void copy_data(const fs::path& to) { fs::copy(data_, to, fs::copy_options::recursive); }
+  // The first ones of the training split.
+  static void break_videos(const fs::path& set, int count) {
+    for (int i = 1; i <= count; ++i)
+      std::ofstream(set / "20bn-something-something-v2" / text(i, ".webm"), std::ios::trunc) << "not a video";
+  }
+
+  struct Picture {
+    int width = 0, height = 0;
+    std::vector<std::uint8_t> rgb;
+    std::array<std::uint8_t, 3> at(int x, int y) const {
+      const std::uint8_t* p =
+          rgb.data() +
+          (static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)) * 3;
+      return {p[0], p[1], p[2]};
+    }
+  };
+  // The only one of its folder.
+  static Picture read_picture(const fs::path& folder) {
+    Picture picture;
+    video::FrameFolder pictures(folder);
+    EXPECT_EQ(pictures.frames(), 1);
+    pictures.decode(std::array<std::int64_t, 1>{0}, [&](std::size_t, const video::Frame& frame) {
+      picture = {.width = frame.width, .height = frame.height, .rgb = {}};
+      picture.rgb.resize(static_cast<std::size_t>(frame.width) * static_cast<std::size_t>(frame.height) * 3);
+      video::convert(frame, video::whole(frame), frame.width, frame.height, picture.rgb.data());
+    });
+    return picture;
+  }
+
   static inline fs::path root_, data_;
   static inline const std::atomic<bool> never_{false};
 };
@@ -115,7 +151,29 @@ TEST_F(Trainer, MaskedPretrainingPaintsAPicture) {
   r.config.train.objective = "mae";
   r.config.mae = {.mask_ratio = 0.5, .width = 16, .depth = 1, .heads = 2, .mlp_width = 32, .lru_width = 16};
   train(r, never_);
-  EXPECT_GT(fs::file_size(root_ / "mae/reconstructions/step_4.png"), 100u);
+  // Three rows a clip: the original; what the encoder saw, half of it grey; the reconstruction, the same where it saw.
+  const Picture sheet = read_picture(root_ / "mae/reconstructions");
+  constexpr int kSide = 32, kClips = 4, kFrames = 4;
+  ASSERT_EQ(sheet.width, kFrames * kSide);
+  ASSERT_EQ(sheet.height, kClips * 3 * kSide);
+  int grey = 0, differ = 0;
+  for (int clip = 0; clip < kClips; ++clip) {
+    for (int y = clip * 3 * kSide; y < (clip * 3 + 1) * kSide; ++y) {
+      for (int x = 0; x < sheet.width; ++x) {
+        const auto original = sheet.at(x, y), seen = sheet.at(x, y + kSide), rebuilt = sheet.at(x, y + 2 * kSide);
+        if (seen == std::array<std::uint8_t, 3>{128, 128, 128} && seen != original) {
+          ++grey;
+          differ += rebuilt != seen;
+        } else {
+          ASSERT_EQ(seen, original) << x << ", " << y;
+          ASSERT_EQ(rebuilt, original) << x << ", " << y;
+        }
+      }
+    }
+  }
+  const double pixels = 1.0 * kClips * kFrames * kSide * kSide;
+  EXPECT_NEAR(grey / pixels, 0.5, 0.05);
+  EXPECT_GT(differ, grey / 2);
   // Its weights start a classifier: the encoder is taken over, the head stays new.
   auto next = request("from_mae", 1);
   next.init = root_ / "mae/checkpoints/last";
@@ -124,19 +182,126 @@ TEST_F(Trainer, MaskedPretrainingPaintsAPicture) {
 
 TEST_F(Trainer, SkipsCountsAndRecordsBadVideos) {
   const fs::path copy = root_ / "damaged";
-  fs::copy(root_ / "data", copy, fs::copy_options::recursive);
-  std::int64_t broken = 0;
-  for (const auto& entry : fs::directory_iterator(copy / "20bn-something-something-v2")) {
-    if (++broken > 2) break;
-    std::ofstream(entry.path(), std::ios::trunc) << "not a video";
-  }
+  copy_data(copy);
+  break_videos(copy, 2);
   auto r = request("bad", 18);
   r.config.data.root = copy.string();
   r.config.data.max_bad_share = 1;
   const auto result = train(r, never_);
   EXPECT_EQ(result.steps, 18);
-  EXPECT_EQ(static_cast<std::size_t>(result.bad_videos) <= lines(root_ / "bad/bad_videos.jsonl").size(), true);
-  EXPECT_GT(lines(root_ / "bad/bad_videos.jsonl").size(), 0u);
+  EXPECT_EQ(result.bad_videos, 2 * 3);  // 18 steps are 3 epochs
+  std::map<std::string, int> told;
+  for (const auto& line : lines(root_ / "bad/bad_videos.jsonl")) {
+    ++told[line.at("id")];
+    EXPECT_EQ(line.at("during"), "training");
+    EXPECT_NE(line.at("error"), "");
+  }
+  EXPECT_EQ(told, (std::map<std::string, int>{{"1", 3}, {"2", 3}}));
+}
+
+// With batches of one video a bad video empties its batch.
+TEST_F(Trainer, ABatchOfBadVideosIsNoStep) {
+  const fs::path copy = root_ / "empty_batches";
+  copy_data(copy);
+  break_videos(copy, 6);
+  const auto with_gaps = [&](const std::string& run) {
+    auto r = request(run, 45);
+    r.config.data.root = copy.string();
+    r.config.data.max_bad_share = 0.5;
+    r.config.train.global_batch = 1;
+    r.config.checkpoint.every_steps = 40;
+    r.config.log.every_steps = 1;
+    return r;
+  };
+  const auto whole = train(with_gaps("gaps"), never_);
+  const auto state = nlohmann::json::parse(read_file(root_ / "gaps/checkpoints/last/state.json"));
+  EXPECT_GT(whole.bad_videos, 6);  // more than an epoch
+  EXPECT_EQ(state.at("batch").get<std::int64_t>(), 45 + whole.bad_videos);
+  EXPECT_EQ(curve("gaps").size(), 45u);
+
+  train(with_gaps("gaps_cut"), never_);
+  fs::remove_all(root_ / "gaps_cut/checkpoints/step_00000045");
+  fs::remove(root_ / "gaps_cut/checkpoints/last");
+  EXPECT_EQ(train(with_gaps("gaps_cut"), never_).bad_videos, whole.bad_videos);
+  EXPECT_EQ(curve("gaps_cut"), curve("gaps"));
+  EXPECT_EQ(read_file(root_ / "gaps_cut/bad_videos.jsonl"), read_file(root_ / "gaps/bad_videos.jsonl"));
+  for (const char* file : {"model.safetensors", "optimizer.safetensors"})
+    EXPECT_EQ(read_file(root_ / "gaps_cut/checkpoints/last" / file), read_file(root_ / "gaps/checkpoints/last" / file));
+}
+
+TEST_F(Trainer, AnOutageMakesNoStepsAndNoCheckpoints) {
+  const fs::path copy = root_ / "outage";
+  copy_data(copy);
+  auto r = request("outage_run", 12);
+  r.config.data.root = copy.string();
+  r.config.checkpoint.every_steps = 1;
+  train(r, never_);
+  fs::remove_all(copy / "20bn-something-something-v2");
+  r.config.train.max_steps = 1000;
+  for (const double share : {0.1, 1.0}) {
+    r.config.data.max_bad_share = share;
+    EXPECT_THROW(train(r, never_), Error);
+    EXPECT_EQ(fs::read_symlink(root_ / "outage_run/checkpoints/last"), "step_00000012");
+    EXPECT_TRUE(fs::exists(root_ / "outage_run/checkpoints/step_00000011"));
+  }
+}
+
+// Whether a step that is evaluated would be saved anyway or not.
+TEST_F(Trainer, TheBestStepIsASavedStep) {
+  auto r = request("best", 18);
+  r.config.eval.every_epochs = 1;
+  r.config.checkpoint = {.every_steps = 5, .keep = 1};
+  const auto result = train(r, never_);
+  double best = -1;
+  std::int64_t best_step = 0;
+  for (const auto& line : lines(root_ / "best/metrics.jsonl"))
+    if (line["top1"].get<double>() > best) best = line["top1"], best_step = line["step"];
+  EXPECT_EQ(result.best_top1, best);
+  EXPECT_EQ(nlohmann::json::parse(read_file(root_ / "best/checkpoints/best/state.json")).at("step"), best_step);
+}
+
+// As if killed between the metrics and the record of them.
+TEST_F(Trainer, AKilledEvaluationIsMadeUpForOnce) {
+  auto r = request("evaluated", 6);
+  r.config.eval.every_epochs = 1;
+  train(r, never_);
+  const fs::path folder = root_ / "evaluated";
+  const std::string metrics = read_file(folder / "metrics.jsonl");
+  const std::string state = read_file(folder / "checkpoints/last/state.json");
+  auto before = nlohmann::ordered_json::parse(state);
+  before["best_top1"] = -1.0;
+  before["best_step"] = before["evaluated_step"] = -1;
+  write_file(folder / "checkpoints/last/state.json", before.dump());
+  fs::remove(folder / "checkpoints/best");
+  write_file(folder / "metrics.jsonl.part77", "{");
+  EXPECT_GE(train(r, never_).top1, 0);
+  EXPECT_EQ(read_file(folder / "metrics.jsonl"), metrics);
+  EXPECT_FALSE(fs::exists(folder / "metrics.jsonl.part77"));
+  EXPECT_EQ(read_file(folder / "checkpoints/last/state.json"), state);
+  EXPECT_EQ(fs::read_symlink(folder / "checkpoints/best"), "step_00000006");
+  EXPECT_EQ(train(r, never_).top1, -1);  // nothing is left to do
+  EXPECT_EQ(read_file(folder / "metrics.jsonl"), metrics);
+}
+
+TEST_F(Trainer, AStopReachesAnEvaluation) {
+  auto r = request("stopped", 6);
+  r.config.eval.clips = 1000;
+  std::atomic<bool> stop{false}, done{false};
+  std::thread watcher([&] {
+    while (!done && !fs::exists(root_ / "stopped/checkpoints/last/state.json"))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    stop = true;  // the step is saved: its evaluation begins
+  });
+  const auto result = train(r, stop);
+  done = true;
+  watcher.join();
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.steps, 6);
+  EXPECT_EQ(lines(root_ / "stopped/metrics.jsonl").size(), 0u);
+  r.config.eval.clips = 1;
+  EXPECT_FALSE(train(r, never_).interrupted);
+  EXPECT_EQ(lines(root_ / "stopped/metrics.jsonl").size(), 1u);
+  EXPECT_TRUE(fs::exists(root_ / "stopped/checkpoints/best/state.json"));
 }
 
 TEST_F(Trainer, RefusesACheckpointOfAnotherSize) {
@@ -177,7 +342,7 @@ TEST_F(Trainer, NamesTheStepThatIsNotFinite) {
 TEST_F(Trainer, WeightsOfOtherClassesNeedANewHead) {
   train(request("classes", 1), never_);
   const fs::path other = root_ / "renamed";
-  fs::copy(root_ / "data", other, fs::copy_options::recursive);
+  copy_data(other);
   for (const auto& entry : fs::recursive_directory_iterator(other)) {
     if (entry.path().extension() != ".json") continue;
     std::string content = read_file(entry.path());
