@@ -166,6 +166,8 @@ void Checkpoints::save(const nn::ParameterStore& store, const AdamW& optimizer, 
       for (auto& [key, array] : arrays_of(store, optimizer.square)) moments["square/" + key] = array;
       write_safetensors(aside / kOptimizer, moments);
       write_state(aside / kState, progress);
+      // A kill between folder and link: the next run still goes on from this step.
+      if (!fs::exists(folder)) prepare_link(folder_ / "last", name);
       put_in_place(folder);
       point(folder_ / "last", name);
       prune(progress.step);

@@ -58,22 +58,23 @@ void remove_whole(const fs::path& folder) {
   fs::remove_all(aside);
 }
 
-void point_link(const fs::path& link, const std::string& target) {
+void prepare_link(const fs::path& link, const std::string& target) {
   const fs::path fresh = with_suffix(link, ".new");
+  if (fs::is_symlink(fresh) && fs::read_symlink(fresh) == target) return;
   fs::remove(fresh);
   fs::create_directory_symlink(target, fresh);
-  fs::rename(fresh, link);
+}
+
+void point_link(const fs::path& link, const std::string& target) {
+  prepare_link(link, target);
+  fs::rename(with_suffix(link, ".new"), link);
   sync_folder(link.parent_path());
 }
 
 void mend_after_kill(const fs::path& parent, const std::string& prefix) {
   if (!fs::is_directory(parent)) return;
   for (const fs::path& path : entries_of(parent)) {
-    if (fs::is_symlink(path)) {
-      if (path.extension() == ".new") fs::remove(path);
-      continue;
-    }
-    if (!path.filename().string().starts_with(prefix) || !fs::is_directory(path)) continue;
+    if (fs::is_symlink(path) || !path.filename().string().starts_with(prefix) || !fs::is_directory(path)) continue;
     if (path.extension() == ".part") {
       fs::remove_all(path);
     } else if (path.extension() == ".old") {
@@ -84,6 +85,10 @@ void mend_after_kill(const fs::path& parent, const std::string& prefix) {
       for (const fs::path& file : entries_of(path))
         if (file.extension().string().starts_with(".part")) fs::remove(file);
     }
+  }
+  for (const fs::path& path : entries_of(parent)) {
+    if (!fs::is_symlink(path) || path.extension() != ".new") continue;
+    fs::exists(path) ? fs::rename(path, fs::path(path).replace_extension()) : void(fs::remove(path));
   }
   sync_folder(parent);
 }

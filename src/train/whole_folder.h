@@ -19,6 +19,9 @@ void put_in_place(const std::filesystem::path& folder, bool exchange = true);
 
 void remove_whole(const std::filesystem::path& folder);
 
+// LINK.new, which becomes LINK by point_link(), or by mend_after_kill() where the folder has come to be.
+void prepare_link(const std::filesystem::path& link, const std::string& target);
+
 // Makes or replaces a link in one step, and flushes.
 void point_link(const std::filesystem::path& link, const std::string& target);
 

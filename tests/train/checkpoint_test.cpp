@@ -97,6 +97,17 @@ TEST_F(CheckpointTest, AKillBetweenTheTwoRenamesLosesNothing) {
   EXPECT_EQ(Checkpoints::load(checkpoints.newest(), store_, *optimizer_).step, 3);
 }
 
+TEST_F(CheckpointTest, AKillBeforeTheLinkMovesGoesOnFromTheNewStep) {
+  const Checkpoints checkpoints = keeping(2);
+  save(checkpoints, {.step = 3});
+  save(checkpoints, {.step = 4});
+  fs::rename(at("last"), at("last.new"));
+  fs::create_directory_symlink("step_00000003", at("last"));
+  checkpoints.mend();
+  EXPECT_EQ(checkpoints.newest().filename(), "step_00000004");
+  EXPECT_EQ(left(), (Names{"last", "step_00000003", "step_00000004"}));
+}
+
 TEST_F(CheckpointTest, WhatAKillLeavesIsClearedAndNeverTakenForACheckpoint) {
   const Checkpoints checkpoints = keeping(2);
   save(checkpoints, {.step = 3});
@@ -119,7 +130,7 @@ TEST_F(CheckpointTest, TheBestStaysUntilAnotherIsBest) {
   for (const double top1 : {0.2, 0.5, 0.1, 0.4, 0.6}) {
     ++progress.step;
     save(checkpoints, progress);
-    if (progress.best_step >= 0) EXPECT_TRUE(fs::exists(at("best") / "state.json")) << progress.step;
+    EXPECT_EQ(fs::exists(at("best") / "state.json"), progress.best_step >= 0) << progress.step;
     progress.evaluated_step = progress.step;
     if (top1 > progress.best_top1) {
       progress.best_top1 = top1;
