@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "kernels/architecture.h"
+#include "kernels/grid.h"
 
 namespace trecvit::kernels {
 
@@ -72,6 +73,22 @@ inline int multiprocessors() {
 }
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// A grid of so many blocks. Error: more of them than CUDA launches.
+inline dim3 grid_of(std::int64_t x, std::int64_t y = 1, std::int64_t z = 1) {
+  if (x < 1 || x > kMostBlocksX || y < 1 || y > kMostBlocksY || z < 1 || z > kMostBlocksY) {
+    throw Error("tensors of this size want a CUDA grid of ", x, " x ", y, " x ", z, " blocks; the most is ",
+                kMostBlocksX, " x ", kMostBlocksY, " x ", kMostBlocksY);
+  }
+  return dim3(static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z));
+}
+
+// Frames as kernels count them. Error: so many that counting past the last one would leave an int.
+inline int frame_count(std::int64_t frames) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;
+  if (frames < 1 || frames > kMost) throw Error("a CUDA kernel was given ", frames, " frames; it takes 1 to ", kMost);
+  return static_cast<int>(frames);
+}
 
 // Whether kernels may read `vector` elements at once from this address, rows being `stride` elements apart.
 template <class Io>

@@ -65,7 +65,7 @@ __global__ void sum_partials(const float* partials, std::int64_t slots, std::int
 template <int kKinds>
 void launch_sum_partials(const float* partials, std::int64_t slots, std::int64_t channels,
                          const PartialResults<kKinds>& results, cudaStream_t stream) {
-  const dim3 grid(static_cast<unsigned>(ceil_div(channels, kReduceLanes)), kKinds), block(kReduceLanes, kReduceRows);
+  const dim3 grid = grid_of(ceil_div(channels, kReduceLanes), kKinds), block(kReduceLanes, kReduceRows);
   sum_partials<kKinds><<<grid, block, 0, stream>>>(partials, slots, channels, results);
   check_launch("sum_partials");
 }

@@ -99,7 +99,7 @@ __global__ __launch_bounds__(kThreads) void adamw(const AdamWParams<float> p, co
 
 template <int V>
 void launch(const AdamWParams<float>& p, const Factors& f, cudaStream_t stream) {
-  adamw<V><<<static_cast<unsigned>(ceil_div(p.count, kThreads * V)), kThreads, 0, stream>>>(p, f);
+  adamw<V><<<grid_of(ceil_div(p.count, kThreads * V)), kThreads, 0, stream>>>(p, f);
   check_launch("adamw");
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/causal_conv1d/causal_conv1d_cuda.h"
+#include "kernels/causal_conv1d/plan.h"
 #include "kernels/partials.cuh"
 #include "kernels/ring.cuh"
 
@@ -11,8 +12,8 @@ namespace {
 
 constexpr int kKinds = kConvWidth + 1;  // four weights and the bias
 constexpr int kThreads = kLanes * kBlockRows;
-constexpr int kFrames = 4;            // of a tile
-constexpr int kHistory = kConvState;  // an int, as frames are
+constexpr int kFrames = kConvTileFrames;  // of a tile
+constexpr int kHistory = kConvState;      // an int, as frames are
 
 // The last frames of the window become its first.
 template <int V>
@@ -92,6 +93,7 @@ __global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io
   }
 }
 
+// Blocks lie along x, those of the same rows side by side; chunks of steps along y.
 // Step t, of T + 3, adds dout_t to the sums and finishes the gradient of input frame t - 3, which reached dout_{t-3} ..
 // dout_t; those of frames before the first are the state's. Beyond the last frame dout is zero.
 template <class Io, int V>
@@ -100,9 +102,10 @@ __global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<
   using Ring = TileRing<Io, V, 2, kFrames, sizeof(Io) == 2 ? 3 : 2, kThreads>;
   __shared__ typename Ring::Slots slots;
   Ring ring(slots, threadIdx.y * kLanes + threadIdx.x);
-  const std::int64_t channel = (static_cast<std::int64_t>(blockIdx.x) * kLanes + threadIdx.x) * V;
-  const std::int64_t row = static_cast<std::int64_t>(blockIdx.y) * kBlockRows + threadIdx.y;
-  const int frames = p.frames, begin = blockIdx.z * chunk_steps, end = min(begin + chunk_steps, frames + kHistory);
+  const unsigned across = static_cast<unsigned>(ceil_div(p.channels, kLanes * V)), down = gridDim.x / across;
+  const std::int64_t channel = (static_cast<std::int64_t>(blockIdx.x % across) * kLanes + threadIdx.x) * V;
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x / across) * kBlockRows + threadIdx.y;
+  const int frames = p.frames, begin = blockIdx.y * chunk_steps, end = min(begin + chunk_steps, frames + kHistory);
   float sums[kKinds][V] = {};
   if (row < p.rows && channel < p.channels) {
     const auto fetch = [&](int t) {
@@ -174,16 +177,8 @@ __global__ __launch_bounds__(kThreads) void backward(const CausalConv1dBackward<
       }
     }
   }
-  const std::int64_t slot = static_cast<std::int64_t>(blockIdx.z) * gridDim.y + blockIdx.y;
+  const std::int64_t slot = static_cast<std::int64_t>(blockIdx.y) * down + blockIdx.x / across;
   write_block_partials<V, kKinds>(sums, p.partials, slot, p.channels, channel);
-}
-
-// Frames (or steps) to a thread that runs through `all` of them: all, or where that leaves too few threads, whole tiles
-// but never so few that reading history twice would cost more than 5 %.
-std::int64_t chunk_length(std::int64_t all, std::int64_t vectors) {
-  constexpr std::int64_t kShortest = 64, kWanted = 256 * 1024;
-  const std::int64_t chunks = ceil_div(kWanted, vectors);
-  return std::min(all, std::max(kShortest, ceil_div(ceil_div(all, chunks), kFrames) * kFrames));
 }
 
 template <class Io, int V>
@@ -196,10 +191,11 @@ template <class Io, int V>
 bool launch(const CausalConv1dForward<Io>& p, cudaStream_t stream) {
   if (!fits<Io, V>(p) || !vector_fits(p.out, V, V) || !vector_fits(p.state_out, V, V)) return false;
   const std::int64_t vectors = p.rows * p.channels / V;
+  frame_count(p.frames);
   // In place, the first chunk must have read the state before the last one writes it.
-  const std::int64_t chunk = p.state_out == p.state ? p.frames : chunk_length(p.frames, vectors);
-  const dim3 grid(static_cast<unsigned>(ceil_div(vectors, kThreads)), static_cast<unsigned>(ceil_div(p.frames, chunk)));
-  forward<Io, V><<<grid, kThreads, 0, stream>>>(p, chunk);
+  const std::int64_t chunk = p.state_out == p.state ? p.frames : conv_chunk_frames(p.frames, vectors);
+  const dim3 grid = grid_of(ceil_div(vectors, kThreads), ceil_div(p.frames, chunk));
+  forward<Io, V><<<grid, kThreads, 0, stream>>>(p, frame_count(chunk));
   check_launch("causal_conv1d forward");
   return true;
 }
@@ -218,7 +214,7 @@ int backward_vector(const CausalConv1dBackward<Io>& p) {
 
 template <class Io>
 std::int64_t backward_chunk(const CausalConv1dBackward<Io>& p) {
-  return chunk_length(p.frames + kConvState, ceil_div(p.rows * p.channels, 4));
+  return conv_chunk_frames(p.frames + kConvState, ceil_div(p.rows * p.channels, 4));
 }
 
 template <class Io>
@@ -229,10 +225,10 @@ std::int64_t slots(const CausalConv1dBackward<Io>& p) {
 template <class Io, int V>
 void launch(const CausalConv1dBackward<Io>& p, cudaStream_t stream) {
   const std::int64_t chunk = backward_chunk(p);
-  const dim3 grid(static_cast<unsigned>(ceil_div(p.channels, kLanes * V)),
-                  static_cast<unsigned>(ceil_div(p.rows, kBlockRows)),
-                  static_cast<unsigned>(ceil_div(p.frames + kConvState, chunk)));
-  backward<Io, V><<<grid, dim3(kLanes, kBlockRows), 0, stream>>>(p, chunk);
+  frame_count(p.frames);
+  const std::int64_t across = ceil_div(p.channels, kLanes * V), down = ceil_div(p.rows, kBlockRows);
+  const dim3 grid = grid_of(across * down, ceil_div(p.frames + kConvState, chunk));
+  backward<Io, V><<<grid, dim3(kLanes, kBlockRows), 0, stream>>>(p, frame_count(chunk));
   check_launch("causal_conv1d backward");
 }
 

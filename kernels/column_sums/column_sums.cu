@@ -35,7 +35,7 @@ template <class Io, int V>
 bool launch(const ColumnSumsParams<Io>& p, cudaStream_t stream) {
   if (!vector_fits(p.x, p.columns, V)) return false;
   const std::int64_t strips = ceil_div(p.columns, kLanes * V), along = slots(p.rows, strips);
-  const dim3 grid(static_cast<unsigned>(strips), static_cast<unsigned>(along));
+  const dim3 grid = grid_of(strips, along);
   strip<Io, V><<<grid, dim3(kLanes, kBlockRows), 0, stream>>>(p);
   check_launch("column_sums");
   launch_sum_partials<1>(p.partials, along, p.columns, {{p.sums}}, stream);

@@ -93,7 +93,7 @@ void convert_cuda(const ConvertParams& p, cudaStream_t stream) {
   const std::int64_t tiles = ceil_div(p.width, kTileColumns) * ceil_div(p.height, kTileRows);
   const std::int64_t turned = ceil_div(p.height, kTileColumns) * ceil_div(p.width, kTileRows);
   const auto most = static_cast<int>(tiles > turned ? tiles : turned);
-  convert_tiles<<<static_cast<unsigned>(p.pictures * most), kThreads, 0, stream>>>(p, most);
+  convert_tiles<<<grid_of(p.pictures * most), kThreads, 0, stream>>>(p, most);
   check_launch("convert");
 }
 

@@ -240,7 +240,7 @@ template <class Io, int V, int kPacks, NormKind kKind>
 void launch(const NormForward<Io>& p, cudaStream_t stream) {
   // Few rows are spread over all multiprocessors.
   const std::int64_t warps = std::clamp<std::int64_t>(p.rows / multiprocessors(), 1, kForwardWarps);
-  const dim3 grid(static_cast<unsigned>(ceil_div(p.rows, warps))), block(32, static_cast<unsigned>(warps));
+  const dim3 grid = grid_of(ceil_div(p.rows, warps)), block(32, static_cast<unsigned>(warps));
   const auto kernel = forward<Io, V, kPacks, kKind>;
   // While training, the kernel before may be the one that changes the parameters, which are read before it has ended.
   if (p.inverse) {
@@ -255,7 +255,7 @@ template <class Io, int V, int kPacks, NormKind kKind>
 void launch(const NormBackward<Io>& p, cudaStream_t stream) {
   constexpr int kRows = kPacks > 0 ? kWarps : 1;
   const std::int64_t blocks = std::min(ceil_div(p.rows, kRows), kMostBlocks);
-  backward<Io, V, kPacks, kKind><<<static_cast<unsigned>(blocks), dim3(32, kRows), 0, stream>>>(p);
+  backward<Io, V, kPacks, kKind><<<grid_of(blocks), dim3(32, kRows), 0, stream>>>(p);
   check_launch("norm backward");
   PartialResults<kKinds<kKind>> results{{p.dscale}};
   if constexpr (kKind == NormKind::kLayer) results.at[1] = p.dbias;

@@ -36,7 +36,7 @@ template <class Io, int V>
 bool launch(const PatchesParams<Io>& p, cudaStream_t stream) {
   if (p.side * 3 % V != 0 || !vector_fits(p.video, V, V) || !vector_fits(p.patches, V, 16 / sizeof(Io))) return false;
   const std::int64_t count = p.frames * p.rows * p.columns * p.side * p.side * 3;
-  cut<Io, V><<<static_cast<unsigned>(ceil_div(count, kThreads * V)), kThreads, 0, stream>>>(p, count);
+  cut<Io, V><<<grid_of(ceil_div(count, kThreads * V)), kThreads, 0, stream>>>(p, count);
   check_launch("patches");
   return true;
 }
@@ -47,7 +47,7 @@ template <class Io>
 void patches_cuda(const PatchesParams<Io>& p, cudaStream_t stream) {
   if (launch<Io, 16>(p, stream)) return;
   const std::int64_t count = p.frames * p.rows * p.columns * p.side * p.side * 3;
-  cut<Io, 1><<<static_cast<unsigned>(ceil_div(count, kThreads)), kThreads, 0, stream>>>(p, count);
+  cut<Io, 1><<<grid_of(ceil_div(count, kThreads)), kThreads, 0, stream>>>(p, count);
   check_launch("patches");
 }
 

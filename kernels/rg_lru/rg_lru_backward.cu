@@ -159,15 +159,16 @@ template <class Io, int V, bool kGated>
 void launch(const RgLruBackward<Io>& p, const RgLruPlan& plan, cudaStream_t stream) {
   const dim3 block(kLanes, kBlockRows);
   const std::int64_t blocks = ceil_div(p.channels, kLanes * V) * slots(p, plan);
+  frame_count(p.frames);
   if constexpr (V <= kRgLruChainVector) {
     if (plan.chained) {
       float* chain = p.partials + slots(p, plan) * kKinds * p.channels;
       clear_mail(chain, chunks(p, plan), p.rows * p.channels, stream);
-      backward<Io, V, kGated, true><<<static_cast<unsigned>(blocks), block, 0, stream>>>(p, chain);
+      backward<Io, V, kGated, true><<<grid_of(blocks), block, 0, stream>>>(p, chain);
       return check_launch("rg_lru backward, chained");
     }
   }
-  backward<Io, V, kGated, false><<<static_cast<unsigned>(blocks), block, 0, stream>>>(p, nullptr);
+  backward<Io, V, kGated, false><<<grid_of(blocks), block, 0, stream>>>(p, nullptr);
   check_launch("rg_lru backward");
 }
 

@@ -108,16 +108,17 @@ __global__ __launch_bounds__(kThreads) void forward(const RgLruForward<Io> p) {
 
 template <class Io, int V, bool kGated>
 void launch(const RgLruForward<Io>& p, bool chained, cudaStream_t stream) {
-  const auto blocks = static_cast<unsigned>(ceil_div(p.rows * p.channels / V, kThreads));
+  const std::int64_t blocks = ceil_div(p.rows * p.channels / V, kThreads);
+  frame_count(p.frames);
   if constexpr (V <= kRgLruChainVector) {
     if (chained) {
       const std::int64_t tiles = ceil_div(p.frames, tile_frames<Io, V>(true, kChainBytes));
       clear_mail(p.scratch, tiles, p.rows * p.channels, stream);
-      forward<Io, V, kGated, true><<<static_cast<unsigned>(blocks * tiles), kThreads, 0, stream>>>(p);
+      forward<Io, V, kGated, true><<<grid_of(blocks * tiles), kThreads, 0, stream>>>(p);
       return check_launch("rg_lru forward, chained");
     }
   }
-  forward<Io, V, kGated, false><<<blocks, kThreads, 0, stream>>>(p);
+  forward<Io, V, kGated, false><<<grid_of(blocks), kThreads, 0, stream>>>(p);
   check_launch("rg_lru forward");
 }
 

@@ -29,7 +29,7 @@ __global__ __launch_bounds__(kThreads) void running_mean(const RunningMean<Io> p
 
 template <class Io>
 void running_mean_cuda(const RunningMean<Io>& p, cudaStream_t stream) {
-  const dim3 grid(static_cast<unsigned>(ceil_div(p.streams * p.width, kThreads)));
+  const dim3 grid = grid_of(ceil_div(p.streams * p.width, kThreads));
   launch_dependent("running_mean", running_mean<Io>, grid, kThreads, 0, stream, p);
 }
 

@@ -269,7 +269,7 @@ void launch(const SpatialAttentionBackward<Bf16>& p, cudaStream_t stream) {
   ensure(warps * kShare >= tiles, "spatial_attention backward: ", tiles, " tiles for ", warps, " warps");
   const auto kernel = backward<D, kOwn, kWarps, kBlocks, kShare>;
   allow_shared_memory(kernel, shared_bytes<D>(tiles));
-  kernel<<<static_cast<unsigned>(p.frames * p.heads), warps * kWarpLanes, shared_bytes<D>(tiles), stream>>>(p);
+  kernel<<<grid_of(p.frames * p.heads), warps * kWarpLanes, shared_bytes<D>(tiles), stream>>>(p);
   check_launch("spatial_attention backward");
 }
 

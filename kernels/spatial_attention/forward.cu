@@ -99,7 +99,7 @@ void launch(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
   const std::int64_t tiles = ceil_div(p.tokens, kTileRows), warps = std::min<std::int64_t>(P::kWarps, tiles);
   const std::int64_t items = p.frames * p.heads, room = P::kBlocks * multiprocessors() / items;
   const std::int64_t shares = std::clamp<std::int64_t>(room, 1, ceil_div(tiles, warps));
-  const dim3 grid(static_cast<unsigned>(items), static_cast<unsigned>(shares));
+  const dim3 grid = grid_of(items, shares);
   launch_dependent("spatial_attention forward", kernel, grid, static_cast<unsigned>(warps * kWarpLanes), P::kShared,
                    stream, p);
 }
