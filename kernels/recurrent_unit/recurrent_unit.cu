@@ -365,7 +365,8 @@ void launch(const RecurrentUnitForward<Bf16>& p, cudaStream_t stream) {
   // Blocks of threads stay and keep their gates: no more than run at once, and none with less to do than another.
   const std::int64_t tiles = ceil_div(p.rows, kRows), at_once = multiprocessors() * (256 / D) / p.blocks;
   const std::int64_t turns = ceil_div(tiles, std::max<std::int64_t>(at_once, 1));
-  const dim3 grid(static_cast<unsigned>(p.blocks), static_cast<unsigned>(ceil_div(tiles, turns)));
+  const dim3 grid = grid_of(p.blocks, ceil_div(tiles, turns));
+  frame_count(p.frames);
   const auto run = [&](auto kernel, int bytes) {
     allow_shared_memory(kernel, bytes);
     launch_dependent("recurrent_unit forward", kernel, grid, threads(D), bytes, stream, p);
@@ -377,12 +378,25 @@ void launch(const RecurrentUnitForward<Bf16>& p, cudaStream_t stream) {
             : run(frame<D, InRegisters>, Unit<D, InRegisters>::bytes());
 }
 
+// Whether everything that is moved 16 bytes at a time may be. Rows of R are whole vectors; what is still null is
+// checked by whoever allocates it.
+bool fits(const RecurrentUnitForward<Bf16>& p) {
+  bool good = vector_fits(p.x, p.stride, 8) && vector_fits(p.y, p.stride, 8);
+  for (const Bf16* pointer : {p.input_gate, p.a_gate, p.conv_state, static_cast<const Bf16*>(p.conv_state_out),
+                              static_cast<const Bf16*>(p.out)}) {
+    good = good && vector_fits(pointer, 8, 8);
+  }
+  for (const float* pointer : {p.input_bias, p.a_bias, p.h0, static_cast<const float*>(p.h_last)}) {
+    good = good && vector_fits(pointer, 4, 4);
+  }
+  return good;
+}
+
 }  // namespace
 
 bool recurrent_unit_served_cuda(const RecurrentUnitForward<Bf16>& p) {
   const std::int64_t d = p.channels / p.blocks;
-  return architecture() >= 80 && (d == 64 || d == 128) && vector_fits(p.x, p.stride, 8) &&
-         vector_fits(p.y, p.stride, 8);
+  return architecture() >= 80 && (d == 64 || d == 128) && fits(p);
 }
 
 bool recurrent_unit_pays_cuda(const RecurrentUnitForward<Bf16>& p) {

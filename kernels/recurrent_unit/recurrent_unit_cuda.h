@@ -7,7 +7,8 @@
 
 namespace trecvit::kernels {
 
-// Whether the kernel serves these sizes on the current device: D 64 or 128, and x, y 16-byte aligned.
+// Whether the kernel serves these arguments on the current device: D 64 or 128, and every tensor that is there already
+// 16-byte aligned, but for those of the convolution and a_param.
 bool recurrent_unit_served_cuda(const RecurrentUnitForward<Bf16>& params);
 
 // Whether it is also expected to be faster than the unit's parts one by one: for one frame, or with rows enough.

@@ -67,6 +67,7 @@ __global__ __launch_bounds__(kThreads, Plan<kSlices>::kBlocks) void forward(cons
     }
     commit_products();
     wait_for_products(s);
+    __syncwarp();  // all lanes have read the queries that the next ones overwrite; products wait for registers alone
     const int next = row + gridDim.y * kRows;
     if (next < tokens) copy_tile<D>(queries, q, stride, next, tokens);
     commit_copies();
@@ -103,7 +104,7 @@ void launch(const SpatialAttentionForward<Bf16>& p, cudaStream_t stream) {
   // Where there are few frames, several blocks share the queries of one.
   const std::int64_t items = p.frames * p.heads, room = P::kBlocks * multiprocessors() / items;
   const std::int64_t shares = std::clamp<std::int64_t>(room, 1, ceil_div(p.tokens, kRows));
-  const dim3 grid(static_cast<unsigned>(items), static_cast<unsigned>(shares));
+  const dim3 grid = grid_of(items, shares);
   launch_dependent("spatial_attention forward", forward<kSlices>, grid, kThreads, P::kShared, stream, p);
 }
 
