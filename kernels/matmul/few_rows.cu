@@ -8,39 +8,19 @@
 //   part
 //     of the rows from what the others send, always in the same order.
 //   - Results go from registers to memory.
-#include <algorithm>
-
 #include "kernels/bulk_copy.cuh"
 #include "kernels/launch.h"
 #include "kernels/matmul/few_rows.h"
+#include "kernels/matmul/few_rows_plan.h"
 #include "kernels/matmul/warpgroup.cuh"
 #include "kernels/tensor_cores.cuh"
 
 namespace trecvit::kernels {
 namespace {
 
-constexpr int kColumns = 64, kInner = 64;  // of D to a block of threads; of the inner dimension to a piece
-constexpr int kMostPieces = 12;
+using namespace few_rows;  // the plan
+
 constexpr std::int64_t kMostRows = 408;
-constexpr int kLeft = 27 << 10;  // bytes of shared memory in which a block of the recurrent unit waits for its turn
-constexpr int kMultiplying = 128, kThreads = kMultiplying + kWarpLanes;  // a warpgroup, and a warp that starts copies
-constexpr int kWeightBytes = kInner * kColumns * 2;
-constexpr int activation_bytes(int groups) { return groups * 8 * kInner * 2; }
-
-// How many of its `groups` of 8 rows each of `ranks` blocks finishes; the last one may finish fewer.
-constexpr int share(int groups, int ranks) { return (groups + ranks - 1) / ranks; }
-
-struct Plan {
-  int groups = 0;  // of 8 rows, to a block of threads
-  int ranks = 0;   // blocks of threads to a cluster
-  int pieces = 0;  // of the inner dimension, to a block of threads
-  int stages = 0;  // of them, whose activations fit into shared memory
-  // Where in shared memory things begin.
-  __host__ __device__ int activations() const { return pieces * kWeightBytes; }
-  __host__ __device__ int mail() const { return activations() + stages * activation_bytes(groups); }
-  __host__ __device__ int barriers() const { return mail() + (ranks - 1) * share(groups, ranks) * kMultiplying * 16; }
-  __host__ __device__ int bytes() const { return barriers() + (2 * kMostPieces + 1) * 8; }
-};
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
@@ -106,10 +86,18 @@ __global__ __launch_bounds__(kThreads) void multiply_few(const __grid_constant__
   let_next_start();
 
   if (warp == kMultiplying / kWarpLanes) {
-    if (lane < plan.pieces) {  // lanes do not keep step: one may wait until what another asks for has been used
-      if (lane >= plan.stages) wait_for_barrier(empty + (lane - plan.stages) * 8);
-      copy_box(a + lane % plan.stages * kActivationBytes, &activations, first_inner + lane * kInner, first_row,
-               full + lane * 8);
+    const auto copy_activations = [&](int piece) {
+      copy_box(a + piece % plan.stages * kActivationBytes, &activations, first_inner + piece * kInner, first_row,
+               full + piece * 8);
+    };
+    if (lane < plan.stages) copy_activations(lane);
+    // The others in turn, each when there is room again. One lane does it alone: lanes that waited for room would do so
+    // at one place, and those whose copies they wait for may not pass it.
+    if (lane == 0) {
+      for (int piece = plan.stages; piece < plan.pieces; ++piece) {
+        wait_for_barrier(empty + (piece - plan.stages) * 8);
+        copy_activations(piece);
+      }
     }
     return;
   }
@@ -241,35 +229,12 @@ CUtensorMap boxes(const Matrix<const Bf16>& matrix, std::int64_t rows, std::int6
   return map;
 }
 
-// What a plan takes on an H100, roughly, in nanoseconds: products of one piece; the rows a block finishes; sending the
-// others. Measured with the products of TRecViT-B.
-int cost(const Plan& plan) {
-  const int mine = share(plan.groups, plan.ranks), others = plan.groups - mine;
-  return plan.pieces * (50 + 12 * plan.groups) + 50 * mine + (plan.ranks > 1 ? 600 + 30 * others : 0);
-}
-
-// The cheapest plan for which there are multiprocessors enough; groups 0: none.
-Plan plan_for(std::int64_t rows, std::int64_t columns, std::int64_t inner) {
-  const std::int64_t most = multiprocessors(), room = largest_shared_memory() - kLeft, pieces = inner / kInner;
-  Plan best;
-  for (const int groups : {9, 13, 17}) {
-    for (const int ranks : {1, 2, 4}) {
-      const std::int64_t blocks = columns / kColumns * ceil_div(rows, 8 * groups) * ranks;
-      if (pieces % ranks != 0 || pieces / ranks > kMostPieces || blocks > most) continue;
-      Plan plan{groups, ranks, static_cast<int>(pieces / ranks)};
-      plan.stages = std::min<int>(plan.pieces, (room - plan.bytes()) / activation_bytes(groups));
-      if (best.groups == 0 || cost(plan) < cost(best)) best = plan;
-    }
-  }
-  return best;
-}
-
 template <int kGroups, int kRanks>
 void launch(const MatmulParams<Bf16, Bf16>& p, const Plan& plan, cudaStream_t stream) {
   constexpr int kRows = 8 * kGroups;
   const auto kernel = multiply_few<kGroups, kRanks>;
   allow_shared_memory(kernel, plan.bytes());
-  const dim3 grid(static_cast<unsigned>(p.columns / kColumns * kRanks), static_cast<unsigned>(ceil_div(p.rows, kRows)));
+  const dim3 grid = grid_of(p.columns / kColumns * kRanks, ceil_div(p.rows, kRows));
   launch_clusters("matmul of few rows", kernel, kRanks, grid, kThreads, plan.bytes(), stream,
                   boxes(p.b, p.inner, p.columns, kInner), boxes(p.a, p.rows, p.inner, kRows), p, plan);
 }
@@ -299,7 +264,7 @@ bool served(const MatmulParams<Bf16, Bf16>& p) {
 
 bool multiply_few_rows(const MatmulParams<Bf16, Bf16>& p, cudaStream_t stream) {
   if (!served(p)) return false;
-  const Plan plan = plan_for(p.rows, p.columns, p.inner);
+  const Plan plan = plan_for(p.rows, p.columns, p.inner, multiprocessors(), largest_shared_memory());
   switch (plan.groups) {
     case 9:
       launch<9>(p, plan, stream);
