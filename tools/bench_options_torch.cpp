@@ -12,7 +12,7 @@ void BenchOptions::add_to(CLI::App& verb) {
       ->type_name("FILE");
   verb.add_option("--device", device, "auto, cpu or cuda:0");
   verb.add_option("--precision", precision, "fp32, bf16, or auto: bf16 on a GPU");
-  verb.add_option("--threads", threads, "CPU threads of the computation; 0: all cores")->check(CLI::Range(0, 1024));
+  verb.add_option("--threads", threads, "CPU threads of the computation at most, small work takes fewer; 0: all cores")->check(CLI::Range(0, 1024));
   verb.add_option("--format", format, "table or json");
 }
 

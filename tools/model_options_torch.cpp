@@ -8,7 +8,7 @@ void ModelOptions::add_to(CLI::App& verb) {
   verb.add_option("-m,--model", path, "model: .safetensors, official .npz or a checkpoint folder")->type_name("FILE");
   verb.add_option("--device", device, "auto, cpu or cuda:0");
   verb.add_option("--precision", precision, "fp32 or bf16");
-  verb.add_option("--threads", threads, "CPU threads of the computation; 0: all cores")->check(CLI::Range(0, 1024));
+  verb.add_option("--threads", threads, "CPU threads of the computation at most, small work takes fewer; 0: all cores")->check(CLI::Range(0, 1024));
 }
 
 std::unique_ptr<Model> ModelOptions::load() const {

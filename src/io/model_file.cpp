@@ -196,7 +196,7 @@ NamedArrays parameter_arrays(const nn::ParameterStore& store) { return arrays_of
 
 void fill_flat(const nn::ParameterStore& store, const NamedArrays& arrays, const std::string& origin, at::Tensor flat) {
   const at::NoGradGuard no_grad;
-  at::Tensor host = at::empty(flat.sizes(), at::kFloat);
+  at::Tensor host = at::zeros(flat.sizes(), at::kFloat);  // what lies between leaves stays zero
   for (const auto& p : store.all())
     for (const auto& part : p.parts) {
       const auto found = arrays.find(part.name);

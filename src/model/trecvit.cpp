@@ -1,6 +1,7 @@
 #include "model/trecvit.h"
 
 #include "core/error.h"
+#include "model/threads.h"
 #include "ops/patches.h"
 #include "ops/running_mean.h"
 
@@ -45,6 +46,8 @@ TRecViT::Output TRecViT::operator()(const Tensor& video, ModelState* state, nn::
                                     const Tensor& dropout_mask) const {
   ensure(video.size(2) == config_.image_height && video.size(3) == config_.image_width, "frames of ", video.size(2),
          "x", video.size(3), " for a model of ", config_.image_height, "x", config_.image_width);
+  const int threads = at::get_num_threads();
+  const FewerThreads fewer(video.is_cpu() ? threads_for(config_, video.size(0) * video.size(1), threads) : threads);
   const std::int64_t kept = trace ? config_.tokens() : 1;  // the classifier asks for CLS alone
   const Tensor encoded = encode(tokenizer_(cut_patches(video)), kept, state, trace);
   Output output;

@@ -54,6 +54,12 @@ std::int64_t product(const std::vector<std::int64_t>& shape) {
   return n;
 }
 
+// The elements that a leaf takes up in the flat buffer.
+std::int64_t aligned(std::int64_t count) {
+  constexpr std::int64_t kUnit = ParameterStore::kAlignment;
+  return (count + kUnit - 1) / kUnit * kUnit;
+}
+
 }  // namespace
 
 Parameter* ParameterStore::add(const std::string& name, std::vector<std::int64_t> shape, bool decay, Init init) {
@@ -91,7 +97,7 @@ std::int64_t ParameterStore::count() const {
 
 std::int64_t ParameterStore::decayed_count() const {
   std::int64_t n = 0;
-  for (const auto& p : parameters_) n += p.decay ? product(p.shape) : 0;
+  for (const auto& p : parameters_) n += p.decay ? aligned(product(p.shape)) : 0;
   return n;
 }
 
@@ -113,7 +119,9 @@ void ParameterStore::cast(at::ScalarType dtype) const {
 
 void ParameterStore::allocate(at::Device device) {
   const at::NoGradGuard no_grad;
-  flat_ = at::empty({count()}, at::TensorOptions().dtype(at::kFloat).device(device));
+  std::int64_t size = 0;
+  for (const auto& p : parameters_) size += aligned(product(p.shape));
+  flat_ = at::zeros({size}, at::TensorOptions().dtype(at::kFloat).device(device));
   grad_ = at::zeros_like(flat_);
   std::int64_t next = 0;
   for (const bool decay : {true, false}) {
@@ -124,7 +132,7 @@ void ParameterStore::allocate(at::Device device) {
       p.store_ = this, p.offset_ = next;
       p.value.set_requires_grad(true);
       p.value.mutable_grad() = grad_.narrow(0, next, n).view(p.shape);
-      next += n;
+      next += aligned(n);
     }
   }
 }

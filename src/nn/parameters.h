@@ -1,5 +1,9 @@
 // Every trainable number of a model, in one flat fp32 buffer with a flat gradient beside it.
 //
+// Kernels load 16 bytes at a time, so every leaf begins at a multiple of kAlignment elements. The elements between two
+// leaves are zeros: they have no gradient, so the norm does not see them and AdamW leaves them at zero. Files know leaves
+// by name and never see them.
+//
 // Layers declare leaves; some leaves hold several official tensors side by side (query, key and value as one matrix), so
 // that one product serves them. Files and reports see the official names of model.md section 4 through `parts`.
 #pragma once
@@ -62,6 +66,8 @@ struct Parameter {
 
 class ParameterStore {
  public:
+  static constexpr std::int64_t kAlignment = 8;  // elements; 16 bytes of bf16
+
   ParameterStore() = default;
   ParameterStore(const ParameterStore&) = delete;
   ParameterStore& operator=(const ParameterStore&) = delete;
@@ -73,13 +79,13 @@ class ParameterStore {
   Parameter* add_columns(const std::vector<std::string>& names, std::int64_t rows, std::int64_t columns,
                          std::vector<std::int64_t> official, bool decay, Init init);
 
-  // Allocates the flat buffers on the device; decayed leaves stand first. Values are uninitialised.
+  // Allocates the flat buffers, of zeros, on the device; decayed leaves stand first.
   void allocate(at::Device device);
   // Draws every part from its own stream, keyed by (seed, official name): independent of order and threads.
   void initialise(std::uint64_t seed);
 
   const std::deque<Parameter>& all() const { return parameters_; }
-  std::int64_t count() const;          // elements
+  std::int64_t count() const;          // parameters; `flat` may have more elements
   std::int64_t decayed_count() const;  // the first so many elements of `flat` decay
   Tensor flat() const { return flat_; }
   Tensor flat_grad() const { return grad_; }

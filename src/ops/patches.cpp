@@ -31,7 +31,7 @@ at::Tensor to_patches(const at::Tensor& video, std::int64_t patch, at::ScalarTyp
     return patches;
   }
 #endif
-  const at::Tensor cut = video.view({t * b, rows, patch, columns, patch * 3})
+  const at::Tensor cut = video.reshape({t * b, rows, patch, columns, patch * 3})
                              .permute({0, 1, 3, 2, 4})
                              .reshape({t, b, rows * columns, patch * patch * 3});
   return video.scalar_type() == at::kByte ? cut.to(at::kFloat).mul_(1.0 / 255).to(dtype) : cut.to(dtype);

@@ -210,7 +210,7 @@ GoldenReport check_golden(const std::filesystem::path& path, at::Device device, 
 
   if (checker.has("output/adamw_losses")) {
     const std::int64_t steps = arrays.at("output/adamw_losses").count();
-    AdamW optimizer(store.flat(), /*decayed=*/store.count(), {.weight_decay = 0.03});
+    AdamW optimizer(store.flat(), /*decayed=*/store.flat().numel(), {.weight_decay = 0.03});
     std::vector<float> losses{loss.item<float>()};
     Tensor last = loss.detach();
     for (std::int64_t i = 1; i < steps; ++i) {

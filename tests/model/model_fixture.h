@@ -35,7 +35,7 @@ inline at::Tensor noise_video(std::int64_t frames, std::int64_t clips, std::uint
 }
 
 struct SmallModel {
-  explicit SmallModel(std::uint64_t seed = 7) : net(store, small_config()) {
+  explicit SmallModel(std::uint64_t seed = 7, const ModelConfig& config = small_config()) : net(store, config) {
     store.allocate(at::kCPU);
     store.initialise(seed);
     stir();
@@ -45,9 +45,11 @@ struct SmallModel {
   void stir() {
     const at::NoGradGuard no_grad;
     Rng rng(3);
-    float* values = store.flat().data_ptr<float>();
-    for (std::int64_t i = 0; i < store.count(); ++i)
-      if (values[i] == 0) values[i] = static_cast<float>(0.1 * rng.normal());
+    for (const auto& p : store.all()) {
+      float* values = p.value.data_ptr<float>();
+      for (std::int64_t i = 0; i < p.value.numel(); ++i)
+        if (values[i] == 0) values[i] = static_cast<float>(0.1 * rng.normal());
+    }
   }
 
   nn::ParameterStore store;

@@ -180,6 +180,39 @@ TEST(RecurrentUnit, GpuRingsChangeNothing) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) expect_rings_change_nothing({at::kCUDA, dtype, 0});
 }
 
+// Parameters and states may be views that begin anywhere; for the one kernel that wants whole vectors its parts step in.
+TEST(RecurrentUnit, GpuTakesTensorsAtAnyAddress) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
+  const at::NoGradGuard no_grad;
+  const std::vector<Tensor> drawn = draw(1, 33, 2, 64, /*state=*/true);
+  const auto shifted = [](const Tensor& t) {
+    return at::empty({t.numel() + 1}, t.options()).narrow(0, 1, t.numel()).view(t.sizes()).copy_(t);
+  };
+  std::vector<Tensor> whole;
+  for (int which = 0; which < kTensors; ++which) {
+    const auto dtype = is_activation(which) ? at::kBFloat16 : at::kFloat;
+    whole.push_back(drawn[static_cast<std::size_t>(which)].to(at::kCUDA, dtype));
+  }
+  const auto unit = [&](int odd) {
+    std::vector<Tensor> t = whole;
+    if (odd >= 0) t[static_cast<std::size_t>(odd)] = shifted(t[static_cast<std::size_t>(odd)]);
+    const auto gate = [&](int which) {
+      const Tensor& leaf = t[static_cast<std::size_t>(which)];
+      return Weight{leaf, odd == which ? shifted(leaf.to(at::kBFloat16)) : leaf.to(at::kBFloat16)};
+    };
+    return recurrent_unit({t[0], t[1], t[2], gate(3), gate(4), t[5], t[6], t[7], t[8], t[9], {}});
+  };
+  const RecurrentUnitResult expected = unit(-1);
+  for (int odd = 0; odd < kTensors; ++odd) {
+    const RecurrentUnitResult actual = unit(odd);
+    for (const auto& [a, e] : {std::pair{actual.out, expected.out}, {actual.h_last, expected.h_last}}) {
+      const Tensor difference = a.to(at::kFloat) - e.to(at::kFloat);
+      EXPECT_LE(difference.norm().item<float>(), 2e-2f * e.to(at::kFloat).norm().item<float>()) << odd;
+    }
+    EXPECT_TRUE(at::equal(actual.conv_state, expected.conv_state)) << odd;
+  }
+}
+
 TEST(RecurrentUnit, RefusesWhatDoesNotFit) {
   const auto drawn = draw(2, 3, 2, 4, false);
   const auto unit = [&](std::size_t which, const Tensor& other) {

@@ -39,9 +39,11 @@ void write(const char* path) {
   store.initialise(5);
   // Biases and the like start at 0 and would hide mistakes.
   Rng rng(3);
-  float* values = store.flat().data_ptr<float>();
-  for (std::int64_t i = 0; i < store.count(); ++i)
-    if (values[i] == 0) values[i] = static_cast<float>(0.1 * rng.normal());
+  for (const auto& p : store.all()) {
+    float* values = p.value.data_ptr<float>();
+    for (std::int64_t i = 0; i < p.value.numel(); ++i)
+      if (values[i] == 0) values[i] = static_cast<float>(0.1 * rng.normal());
+  }
   at::Tensor video = at::empty({kFrames, kClips, c.image_height, c.image_width, 3}, at::kFloat);
   float* pixels = video.data_ptr<float>();
   for (std::int64_t i = 0; i < video.numel(); ++i) pixels[i] = static_cast<float>(rng.uniform());
