@@ -142,9 +142,10 @@ ExitCode run(const Options& options) {
     }
   }
   if (options.json) {
-    Json line{{"file", options.file},  {"codec", info.codec},           {"width", info.width},
-              {"height", info.height}, {"rotation", info.rotation},     {"frames", info.frames},
-              {"fps", info.fps},       {"duration_s", info.duration_s}, {"pix_fmt", info.pix_fmt}};
+    Json line{{"file", options.file},   {"codec", info.codec},       {"width", info.width},
+              {"height", info.height},  {"rotation", info.rotation}, {"mirrored", info.mirrored},
+              {"frames", info.frames},  {"fps", info.fps},           {"duration_s", info.duration_s},
+              {"pix_fmt", info.pix_fmt}};
     if (wants_pixels) {
       line["out"] = options.out;
       line["shape"] = pixels.shape;
@@ -155,7 +156,7 @@ ExitCode run(const Options& options) {
   print(table({{"file", options.file},
                {"codec", info.codec},
                {"picture", text(info.width, " x ", info.height, ", ", info.pix_fmt)},
-               {"rotation", text(info.rotation, " degrees clockwise")},
+               {"rotation", text(info.rotation, " degrees clockwise", info.mirrored ? ", then mirrored" : "")},
                {"frames", text(info.frames)},
                {"rate", fixed(info.fps, 3) + " frames/s"},
                {"duration", fixed(info.duration_s, 3) + " s"}}));
@@ -182,7 +183,7 @@ void add_inspect_video(CLI::App& group, VerbContext& context) {
   verb.add_option("--out", options->out,
                   "x.npy: uint8 [frames, height, width, 3] | x.png, x.jpg: all frames in one picture");
   verb.add_option("--deadline", options->deadline_s, "longest time for one step, seconds")->check(CLI::PositiveNumber);
-  verb.add_flag("--json", options->json, "as JSON: codec width height rotation frames fps duration_s pix_fmt");
+  verb.add_flag("--json", options->json, "as JSON: codec width height rotation mirrored frames fps duration_s pix_fmt");
 }
 
 }  // namespace trecvit::tools

@@ -32,6 +32,22 @@ void for_each_nal(Bytes data, int length_bytes, F&& f) {
   }
 }
 
+// ISO/IEC 14496-15, 5.3.3.1: the parameter sets of an avcC box, each behind its length of two bytes.
+template <class F>
+void for_each_avcc_set(Bytes data, F&& f) {
+  std::size_t at = 5;
+  for (const unsigned mask : {0x1Fu, 0xFFu}) {  // sequence, then picture parameter sets
+    if (at >= data.size()) return;
+    for (unsigned left = data[at++] & mask; left > 0 && at + 2 <= data.size(); --left) {
+      const std::size_t length = static_cast<std::size_t>(data[at]) << 8 | data[at + 1];
+      at += 2;
+      if (length > data.size() - at) return;
+      f(data.subspan(at, length));
+      at += length;
+    }
+  }
+}
+
 // H.264 D.1.8: recovery_frame_cnt ue(v) = 0 and exact_match_flag = 1 are the bits "11".
 bool exact_recovery_point(Bytes sei) {
   std::size_t at = 1;
@@ -117,6 +133,15 @@ PacketReader::PacketReader(const AVCodecParameters& parameters) : codec_(paramet
   const int size = parameters.extradata_size;
   if (codec_ == AV_CODEC_ID_H264 && size >= 7 && extra[0] == 1) length_bytes_ = (extra[4] & 3) + 1;
   if (codec_ == AV_CODEC_ID_HEVC && size >= 23 && extra[0] == 1) length_bytes_ = (extra[21] & 3) + 1;
+  if (codec_ == AV_CODEC_ID_H264 && size > 0) {
+    const auto keep = [this](Bytes nal) { h264_.parameter_set(nal); };
+    const Bytes bytes(extra, static_cast<std::size_t>(size));
+    if (length_bytes_ > 0) {
+      for_each_avcc_set(bytes, keep);
+    } else {
+      for_each_nal(bytes, 0, keep);
+    }
+  }
   switch (codec_) {
     case AV_CODEC_ID_H264:
     case AV_CODEC_ID_HEVC:
@@ -130,7 +155,7 @@ PacketReader::PacketReader(const AVCodecParameters& parameters) : codec_(paramet
   }
 }
 
-PacketTraits PacketReader::read(const AVPacket& packet) const {
+PacketTraits PacketReader::read(const AVPacket& packet) {
   const Bytes data(packet.data, static_cast<std::size_t>(packet.size));
   if (data.empty()) return {.shown = 0};
   switch (codec_) {
@@ -149,37 +174,57 @@ PacketTraits PacketReader::read(const AVPacket& packet) const {
   }
 }
 
-PacketTraits PacketReader::read_h264(const AVPacket& packet) const {
+PacketTraits PacketReader::read_h264(const AVPacket& packet) {
+  using Slice = H264Pictures::Slice;
   PacketTraits traits;
   bool slices = false, referenced = false, recovery = false;
+  bool begins = false, completes = false, stray = false, field = false;
   for_each_nal(Bytes(packet.data, static_cast<std::size_t>(packet.size)), length_bytes_, [&](Bytes nal) {
     const int type = nal[0] & 0x1F;
+    if (type == 1 || type == 2 || type == 5) {  // with a header of its own
+      const Slice slice = h264_.slice(nal);
+      begins |= slice != Slice::kSecondField;
+      completes |= slice == Slice::kSecondField;
+      stray |= slice == Slice::kStray;
+      field |= slice != Slice::kFrame;
+    }
     if (type >= 1 && type <= 5) {
       slices = true;
       referenced |= (nal[0] & 0x60) != 0;
       traits.start |= type == 5;  // IDR
     }
     if (type == 6) recovery |= exact_recovery_point(nal);
-    if (type == 7 || type == 8) traits.headers = true;
+    if (type == 7 || type == 8) {
+      traits.headers = true;
+      h264_.parameter_set(nal);
+    }
   });
-  traits.shown = slices ? 1 : 0;
+  traits.shown = stray ? PacketTraits::kUnknown : slices && (begins || !completes) ? 1 : 0;
   traits.start |= recovery && slices && (packet.flags & AV_PKT_FLAG_KEY);
+  traits.start &= begins;
   // Neither frame_num nor the picture order count of later pictures depends on pictures with nal_ref_idc = 0
-  // (7.4.3, 8.2.1).
-  traits.droppable = slices && !referenced;
+  // (7.4.3, 8.2.1). Half a frame cannot be dropped alone.
+  traits.droppable = slices && !referenced && (!field || (begins && completes));
   return traits;
 }
 
-PacketTraits PacketReader::read_hevc(const AVPacket& packet) const {
+PacketTraits PacketReader::read_hevc(const AVPacket& packet) {
   PacketTraits traits;
-  bool slices = false;
+  bool slices = false, skipped = false;
   for_each_nal(Bytes(packet.data, static_cast<std::size_t>(packet.size)), length_bytes_, [&](Bytes nal) {
     const int type = nal[0] >> 1 & 0x3F;
-    slices |= type <= 31;
-    traits.start |= type >= 16 && type <= 21;  // BLA, IDR, CRA
+    if (type == 36 || type == 37) hevc_ended_ = true;  // end of sequence, of bitstream
     if (type >= 32 && type <= 34) traits.headers = true;
+    if (type > 31) return;
+    if (type >= 16 && type <= 21) {  // BLA, IDR, CRA
+      traits.start = true;
+      hevc_skips_ = type != 21 || hevc_ended_;  // H.265, 8.1.3: NoRaslOutputFlag
+      hevc_ended_ = false;
+    }
+    slices = true;
+    skipped |= (type == 8 || type == 9) && hevc_skips_;  // RASL
   });
-  traits.shown = slices ? 1 : 0;
+  traits.shown = slices && !skipped ? 1 : 0;
   return traits;
 }
 

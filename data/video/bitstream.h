@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "data/video/h264_pictures.h"
 #include "data/video/libav.h"
 
 namespace trecvit::video {
@@ -19,19 +20,26 @@ class PacketReader {
  public:
   explicit PacketReader(const AVCodecParameters& parameters);
 
-  PacketTraits read(const AVPacket& packet) const;
+  // Asked once for every packet, in the order of decoding.
+  PacketTraits read(const AVPacket& packet);
+
+  // Whether all that the packets so far began is complete: no frame waits for its second field.
+  bool complete() const { return !h264_.open(); }
 
   // Whether read() understands the codec well enough to count frames by packets. Otherwise only decoding tells.
   bool reliable() const { return reliable_; }
 
  private:
-  PacketTraits read_h264(const AVPacket& packet) const;
-  PacketTraits read_hevc(const AVPacket& packet) const;
+  PacketTraits read_h264(const AVPacket& packet);
+  PacketTraits read_hevc(const AVPacket& packet);
 
   AVCodecID codec_;
   bool reliable_ = false;
   bool intra_only_ = false;
-  int length_bytes_ = 0;  // H.264, HEVC: size of the length before each NAL unit; 0 for start codes (Annex B)
+  H264Pictures h264_;
+  bool hevc_ended_ = true;   // the next CRA picture has no reference before it
+  bool hevc_skips_ = false;  // pictures that refer to what was before the last start are not shown
+  int length_bytes_ = 0;     // H.264, HEVC: size of the length before each NAL unit; 0 for start codes (Annex B)
 };
 
 }  // namespace trecvit::video

@@ -8,6 +8,13 @@
 
 namespace trecvit::video {
 
+// Damaged files hold times whose difference does not fit 64 bits.
+inline double seconds_between(std::int64_t from, std::int64_t to, double unit) {
+  std::int64_t difference = 0;
+  if (!__builtin_sub_overflow(to, from, &difference)) return static_cast<double>(difference) * unit;
+  return (static_cast<double>(to) - static_cast<double>(from)) * unit;
+}
+
 // Seconds from the first frame, ascending: a time that is missing or not later than the one before follows the frame
 // rate.
 class Clock {
@@ -18,9 +25,13 @@ class Clock {
   double next(std::int64_t pts) {
     double time = count_ == 0 ? 0 : last_ + step_;
     if (pts != AV_NOPTS_VALUE) {
-      if (!anchored_) origin_ = static_cast<double>(pts) * unit_ - time;
+      if (!anchored_) {
+        origin_ = pts;
+        offset_ = time;
+      }
       anchored_ = true;
-      const double told = static_cast<double>(pts) * unit_ - origin_;
+      // To the bit what an index of the same times says.
+      const double told = seconds_between(origin_, pts, unit_) + offset_;
       if (count_ == 0 || told > last_) time = told;
     }
     ++count_;
@@ -29,7 +40,8 @@ class Clock {
 
  private:
   double unit_, step_;
-  double origin_ = 0, last_ = 0;
+  std::int64_t origin_ = 0;  // the first time there was, and where it lies
+  double offset_ = 0, last_ = 0;
   std::int64_t count_ = 0;
   bool anchored_ = false;
 };

@@ -30,6 +30,10 @@ Codec::Codec(const AVStream& stream, int reorder, const std::string& source) : f
     context_->thread_count = 1;  // parallel over clips, never within one: results and memory stay predictable
     context_->max_pixels = kMostPixels;
     context_->has_b_frames = std::max(context_->has_b_frames, reorder);
+    // H.264 streams need not say how many (E.2.1, max_num_reorder_frames). A strict decoder then takes what their level
+    // allows.
+    if (reorder == kAllThatMayBe && par.codec_id == AV_CODEC_ID_H264)
+      context_->strict_std_compliance = FF_COMPLIANCE_STRICT;
     code = avcodec_open2(context_.get(), decoder, nullptr);
   }
   if (code < 0)
@@ -58,8 +62,9 @@ const AVFrame* Codec::next(const Feed& feed) {
     if (packet) ++packets_;
     sent_pts_ = packet ? packet->pts : AV_NOPTS_VALUE;
     draining_ = packet == nullptr;
+    const bool corrupt = packet && (packet->flags & AV_PKT_FLAG_CORRUPT);  // FFmpeg may conceal it without a word
     const int sent = avcodec_send_packet(context_.get(), packet);
-    if (sent < 0 && sent != AVERROR_EOF && !excused(sent_pts_)) ++faults_;
+    if ((corrupt || (sent < 0 && sent != AVERROR_EOF)) && !excused(sent_pts_)) ++faults_;
   }
 }
 

@@ -14,8 +14,12 @@ class Codec {
   // The next packet to decode, or nullptr at the end; the packet need only live until the next call.
   using Feed = std::function<AVPacket*()>;
 
-  // `reorder`: most frames that are decoded before, but shown after, another, when known; otherwise 0 and the codec
-  // guesses. Error: no decoder for this codec, or its headers are damaged.
+  // For `reorder`. The codec finds out on the way, and may leave out frames that come too late: for live sources. Or it
+  // waits for as many frames as the stream's headers allow to come late.
+  static constexpr int kGuess = 0, kAllThatMayBe = -1;
+
+  // `reorder`: most frames that are decoded before, but shown after, another, when known. Error: no decoder for this
+  // codec, or its headers are damaged.
   Codec(const AVStream& stream, int reorder, const std::string& source);
 
   // The next picture in presentation order, taking packets from `feed` as needed; nullptr at the end.

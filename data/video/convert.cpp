@@ -22,6 +22,7 @@ struct Placement {
 
 // Displayed pixel (x, y) of a picture of w x h stored pixels shows the stored pixel
 //   90: (y, h - 1 - x)   180: (w - 1 - x, h - 1 - y)   270: (w - 1 - y, x)
+// and of a mirrored one the same of (displayed width - 1 - x, y).
 Placement place(const Frame& frame, const View& view, int width, int height) {
   constexpr double kSlack = 1e-6;  // of a pixel: views are computed in floating point
   ensure(width > 0 && height > 0 && view.width > 0 && view.height > 0 && view.x >= -kSlack && view.y >= -kSlack &&
@@ -29,6 +30,10 @@ Placement place(const Frame& frame, const View& view, int width, int height) {
          "the view ", view.x, ",", view.y, " ", view.width, " x ", view.height, " does not fit a picture of ",
          frame.width, " x ", frame.height);
   Placement p{.part = view, .columns = width, .rows = height};
+  if (frame.mirrored) {
+    p.part.x = frame.width - view.x - view.width;
+    p.part.flip = !view.flip;
+  }
   const bool turned = frame.rotation % 180 != 0;
   if (turned) {
     std::swap(p.part.x, p.part.y);
@@ -37,7 +42,7 @@ Placement place(const Frame& frame, const View& view, int width, int height) {
   }
   if (frame.rotation == 90 || frame.rotation == 180) p.part.y = frame.picture->height - p.part.y - p.part.height;
   if (frame.rotation == 180 || frame.rotation == 270) p.part.x = frame.picture->width - p.part.x - p.part.width;
-  const bool right_to_left = (frame.rotation == 90 || frame.rotation == 180) != view.flip;
+  const bool right_to_left = (frame.rotation == 90 || frame.rotation == 180) != p.part.flip;
   const bool bottom_up = frame.rotation == 180 || frame.rotation == 270;
   const std::ptrdiff_t along_x = right_to_left ? -1 : 1, along_y = bottom_up ? -width : width;
   p.origin = (right_to_left ? width - 1 : 0) + (bottom_up ? static_cast<std::ptrdiff_t>(width) * (height - 1) : 0);

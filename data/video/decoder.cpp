@@ -42,6 +42,7 @@ struct Decoder::Impl {
              .width = turned ? picture.height : picture.width,
              .height = turned ? picture.width : picture.height,
              .rotation = info.rotation,
+             .mirrored = info.mirrored,
              .number = source.number(),
              .pts_s = time};
     return frame;

@@ -18,7 +18,8 @@ struct VideoInfo {
   std::string codec;  // FFmpeg's decoder-independent name: "vp9", "h264", ...
   int width = 0;      // pixels as coded and displayed by ffprobe (before rotation)
   int height = 0;
-  int rotation = 0;         // degrees clockwise
+  int rotation = 0;         // degrees clockwise, to be done for display
+  bool mirrored = false;    // left-right, after the rotation
   std::int64_t frames = 0;  // counted, not guessed from duration
   double fps = 0;           // average frame rate
   double duration_s = 0;    // as the container tells, else from the frames
@@ -37,8 +38,10 @@ struct DecoderOptions {
   double deadline_s = 30;     // longest time one call may spend on this file; past it Error
   bool one_deadline = false;  // it is the time for all calls together, from the constructor on
   std::int64_t memory_bytes =
-      48 << 20;             // packets of files up to this size stay in memory; of larger ones they are read again
-  std::string index_cache;  // folder where the scans of those larger files are kept; empty: nowhere
+      48 << 20;                // packets of files up to this size stay in memory; of larger ones they are read again
+  std::string index_cache;     // folder where the scans of those larger files are kept; empty: nowhere
+  bool live = false;           // also what is no regular file: pipes, devices, and "-", standard input
+  std::function<bool()> stop;  // asked while a call waits or decodes: true ends it with an Error
 };
 
 // XDG_CACHE_HOME/trecvit/index, else HOME/.cache/trecvit/index; empty when neither variable is set.
@@ -47,8 +50,8 @@ std::string default_index_cache();
 // One file, one decoding thread. Not thread-safe; movable.
 class Decoder {
  public:
-  // Error: missing, empty, a folder, not a video, no video stream, unknown codec. `source`: a path or a URL of
-  // libavformat.
+  // Error: missing, empty, a folder or (unless `live`) no regular file, not a video, no video stream, unknown codec.
+  // `source`: a path or a URL of libavformat.
   explicit Decoder(const std::string& source, const DecoderOptions& options = {});
   ~Decoder();
   Decoder(Decoder&&) noexcept;

@@ -8,14 +8,14 @@
 namespace trecvit::video {
 
 FrameSource::FrameSource(const std::string& source, const DecoderOptions& options)
-    : name_(source),
+    : source_(source),
       options_(options),
-      deadline_(started(options.deadline_s)),
-      container_(source, deadline_, Probe::kWhenNeeded) {}
+      deadline_(started(options)),
+      container_(source, deadline_, Probe::kWhenNeeded, options.live) {}
 
-Deadline FrameSource::started(double seconds) {
-  Deadline deadline;
-  deadline.start(seconds);
+Deadline FrameSource::started(const DecoderOptions& options) {
+  Deadline deadline(options.stop);
+  deadline.start(options.deadline_s);
   return deadline;
 }
 
@@ -53,7 +53,7 @@ AVPacket* FrameSource::fetch(std::size_t i) {
   if (entry.packet) return entry.packet.get();
   do {
     av_packet_unref(packet_.get());
-    if (!container_.read(packet_.get())) throw Error("video ", name_, " changed while it was being read");
+    if (!container_.read(packet_.get())) throw Error("video ", name(), " changed while it was being read");
   } while (file_position_++ != i);
   if (index_->by_time) {  // as scan() labels those in memory
     packet_->pts = entry.rank >= 0 ? entry.rank : AV_NOPTS_VALUE;
@@ -86,7 +86,11 @@ void FrameSource::locate(std::size_t start) {
 // --- pictures ---
 
 void FrameSource::open_codec() {
-  if (!codec_) codec_ = std::make_unique<Codec>(container_.stream(), index_ ? index_->reorder : 0, name_);
+  if (codec_) return;
+  const int reorder = index_ && index_->by_time    ? index_->reorder
+                      : container_.order_unknown() ? Codec::kAllThatMayBe
+                                                   : Codec::kGuess;
+  codec_ = std::make_unique<Codec>(container_.stream(), reorder, name());
 }
 
 bool FrameSource::advance() {
@@ -115,6 +119,7 @@ void FrameSource::jump(std::size_t packet) {
   began_ = 0;
   passed_over_.assign(index_ ? index_->times.size() : 0, false);
   last_passed_ = -1;
+  forgiven_ = false;
   position_ = packet;
   if (!index_) {
     container_.rewind();
@@ -139,13 +144,13 @@ bool FrameSource::run_to(std::int64_t number) {
 }
 
 void FrameSource::reach(std::int64_t number, const std::vector<bool>* wanted) {
-  if (picture_ && number_ == number) return;
+  if (picture_ && number_ == number && !forgiven_) return;
   struct Wanted {
     const std::vector<bool>*& member;
     ~Wanted() { member = nullptr; }
   } during_this_call{wanted_};
   // A call before may have passed over what this one wants.
-  const bool behind = number_ >= number || passed_over_[static_cast<std::size_t>(number)];
+  const bool behind = number_ >= number || forgiven_ || passed_over_[static_cast<std::size_t>(number)];
   if (index_->by_time) {
     wanted_ = wanted;
     const auto after = std::upper_bound(index_->starts.begin(), index_->starts.end(), number,
@@ -162,12 +167,13 @@ void FrameSource::reach(std::int64_t number, const std::vector<bool>* wanted) {
     if (run_to(number)) return;
   }
   jump(0);  // a later request must not find the damaged picture
-  throw Error("video ", name_, " is damaged: frame ", number, " of ", times().size(), " cannot be decoded");
+  throw Error("video ", name(), " is damaged: frame ", number, " of ", times().size(), " cannot be decoded");
 }
 
 bool FrameSource::take_faults() {
   const bool any = codec_ && codec_->faults() > 0;
   if (codec_) codec_->forgive();
+  forgiven_ |= any;
   return any;
 }
 
@@ -183,12 +189,12 @@ void FrameSource::build_index() {
     while (advance()) index_->times.push_back(clock.next(picture_->best_effort_timestamp));
     jump(0);
   }
-  if (!index_->kept && container_.damage().empty()) store_index(options_.index_cache, name_, *index_);
+  if (!index_->kept && container_.damage().empty()) store_index(options_.index_cache, source_, *index_);
 }
 
 bool FrameSource::load_cached_index() {
-  if (options_.index_cache.empty() || file_bytes(name_) <= options_.memory_bytes) return false;
-  index_ = load_index(options_.index_cache, name_);
+  if (options_.index_cache.empty() || file_bytes(source_) <= options_.memory_bytes) return false;
+  index_ = load_index(options_.index_cache, source_);
   if (!index_) return false;
   container_.rewind();
   file_position_ = 0;

@@ -48,17 +48,18 @@ class FrameSource {
   // Whether the codec stands right before `number` and nothing from there on was passed over.
   bool stands_before(std::int64_t number) const { return number_ == number - 1 && last_passed_ < number; }
 
-  // Whether anything was found damaged since the last question.
+  // Whether anything was found damaged since the last question. What comes out until decoding begins anew may bear the
+  // marks of it.
   bool take_faults();
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return container_.name(); }
   const Container& container() const { return container_; }
   VideoInfo info() const { return container_.info(); }
   Clock new_clock() const;
   const DecodeCounts& counts() const { return counts_; }
 
  private:
-  static Deadline started(double seconds);
+  static Deadline started(const DecoderOptions& options);
   AVPacket* take();
   AVPacket* fetch(std::size_t i);
   void locate(std::size_t start);
@@ -68,7 +69,7 @@ class FrameSource {
   bool load_cached_index();
   bool run_to(std::int64_t number);
 
-  const std::string name_;
+  const std::string source_;
   const DecoderOptions options_;
   Deadline deadline_;  // before container_, which refers to it
   Container container_;
@@ -83,6 +84,7 @@ class FrameSource {
   std::int64_t began_ = 0;         // number of the start point where decoding began
   std::vector<bool> passed_over_;  // by number: frames passed over since then
   std::int64_t last_passed_ = -1;  // highest number among them
+  bool forgiven_ = false;          // take_faults() told of damage since then
   std::size_t position_ = 0;       // next packet of the index for the codec
   std::size_t file_position_ = 0;  // next packet of the index that the container will read, when they are not in memory
   const std::vector<bool>* wanted_ = nullptr;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "data/video/clock.h"
+
 namespace trecvit::video {
 namespace {
 
@@ -25,7 +27,7 @@ bool rank_frames(Index& index, const std::vector<std::size_t>& shown, AVRational
   index.times.reserve(order.size());
   for (std::size_t k = 0; k < order.size(); ++k) {
     index.packets[order[k]].rank = static_cast<std::int64_t>(k);
-    index.times.push_back(static_cast<double>(pts(order[k]) - pts(order[0])) * av_q2d(time_base));
+    index.times.push_back(seconds_between(pts(order[0]), pts(order[k]), av_q2d(time_base)));
   }
   return true;
 }
@@ -99,7 +101,7 @@ void forget_last_frames(Index& index, std::size_t count) {
 Index scan(Container& container, std::int64_t memory_bytes) {
   container.rewind();
   Index index;
-  const PacketReader reader(*container.stream().codecpar);
+  PacketReader reader(*container.stream().codecpar);
   std::vector<std::size_t> shown;
   bool countable = reader.reliable(), headers_between = false;
   std::int64_t bytes = 0;
@@ -126,6 +128,7 @@ Index scan(Container& container, std::int64_t memory_bytes) {
     }
     index.packets.push_back(std::move(entry));
   }
+  countable &= reader.complete();
   index.by_time =
       countable && rank_frames(index, shown, container.stream().time_base) && find_starts(index, headers_between);
   if (!index.by_time) {

@@ -30,10 +30,4 @@ void silence_libav() {
   (void)done;
 }
 
-void Deadline::start(double seconds) {
-  // A century stands for "no limit" and keeps the sum inside the clock's range.
-  const double limit = seconds > 0 && seconds < 3e9 ? seconds : 3e9;
-  end_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(limit));
-}
-
 }  // namespace trecvit::video

@@ -8,9 +8,10 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
-#include <chrono>
 #include <memory>
 #include <string>
+
+#include "data/video/deadline.h"
 
 namespace trecvit::video {
 
@@ -19,6 +20,10 @@ struct LibavFree {
   void operator()(AVCodecContext* context) const { avcodec_free_context(&context); }
   void operator()(AVFrame* frame) const { av_frame_free(&frame); }
   void operator()(AVPacket* packet) const { av_packet_free(&packet); }
+  void operator()(AVIOContext* io) const {
+    av_freep(&io->buffer);
+    avio_context_free(&io);
+  }
   void operator()(SwsContext* context) const { sws_freeContext(context); }
 };
 template <class T>
@@ -33,16 +38,5 @@ std::string libav_text(int code);
 
 // FFmpeg prints nothing from now on: what went wrong is said once, by our Error. Call before any other use.
 void silence_libav();
-
-// The time one call may take. Steady clock.
-class Deadline {
- public:
-  void start(double seconds);
-  bool passed() const { return Clock::now() >= end_; }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point end_ = Clock::time_point::max();
-};
 
 }  // namespace trecvit::video

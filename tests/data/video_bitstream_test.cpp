@@ -20,7 +20,7 @@ PacketTraits read(AVCodecID codec, std::vector<std::uint8_t> bytes, std::vector<
   parameters->codec_id = codec;
   parameters->extradata = extradata.data();
   parameters->extradata_size = static_cast<int>(extradata.size());
-  const PacketReader reader(*parameters);
+  PacketReader reader(*parameters);
   parameters->extradata = nullptr;
   avcodec_parameters_free(&parameters);
   Handle<AVPacket> packet = new_packet();
@@ -73,6 +73,50 @@ TEST(VideoBitstream, H264) {
   EXPECT_FALSE(recovery(0b1000'0000));
   EXPECT_FALSE(recovery(0b0111'0000));
   EXPECT_FALSE(read(AV_CODEC_ID_H264, {0xFF, 0xFF, 0xFF, 0xFF, 0x65}, avcc).droppable) << "a length beyond the packet";
+}
+
+// Pictures that lead a broken link (BLA) refer to what is gone: decoders do not show them.
+TEST(VideoBitstream, HevcBrokenLinks) {
+  Folder folder;
+  const ClipSpec spec{
+      .encoder = "libx265",
+      .b_frames = 3,
+      .options = {
+          {"x265-params",
+           "log-level=none:pools=none:frame-threads=1:open-gop=1:keyint=12:min-keyint=12:b-adapt=0:scenecut=0"}}};
+  if (!write_clip(folder / "a.mp4", spec)) GTEST_SKIP();
+  std::string bytes = read_bytes(folder / "a.mp4");
+  AVFormatContext* in = nullptr;
+  ASSERT_GE(avformat_open_input(&in, (folder / "a.mp4").c_str(), nullptr, nullptr), 0);
+  Handle<AVPacket> packet = new_packet();
+  int changed = 0;
+  while (av_read_frame(in, packet.get()) >= 0) {
+    for (int at = 0; at + 5 < packet->size;) {  // lengths of four bytes
+      std::size_t length = 0;
+      for (int i = 0; i < 4; ++i) length = length << 8 | packet->data[at + i];
+      if ((packet->data[at + 4] >> 1 & 0x3F) == 21) {  // CRA becomes BLA_W_LP
+        bytes[static_cast<std::size_t>(packet->pos + at + 4)] = 16 << 1;
+        ++changed;
+      }
+      at += 4 + static_cast<int>(length);
+    }
+    av_packet_unref(packet.get());
+  }
+  avformat_close_input(&in);
+  ASSERT_GT(changed, 0);
+  write_bytes(folder / "b.mp4", bytes);
+  std::vector<int> shown;
+  Decoder all((folder / "b.mp4").string());
+  while (const Frame* frame = all.next()) shown.push_back(shown_number(*frame));
+  ASSERT_LT(shown.size(), 60u) << "the file is what it should be";
+  Decoder decoder((folder / "b.mp4").string());
+  ASSERT_EQ(decoder.times().size(), shown.size());
+  for (std::int64_t n = std::ssize(shown) - 1; n >= 0; n -= 5) {
+    const std::int64_t numbers[] = {n};
+    decoder.decode(numbers, [&](std::size_t, const Frame& frame) {
+      EXPECT_EQ(shown_number(frame), shown[static_cast<std::size_t>(n)]);
+    });
+  }
 }
 
 // Decodes a few frames in odd order and everything in order.

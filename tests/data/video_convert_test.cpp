@@ -75,12 +75,13 @@ Handle<AVFrame> make_frame(const Source& source, std::uint64_t seed) {
   return frame;
 }
 
-Frame wrap(const AVFrame& picture, int rotation = 0) {
+Frame wrap(const AVFrame& picture, int rotation = 0, bool mirrored = false) {
   const bool turned = rotation % 180 != 0;
   return {.picture = &picture,
           .width = turned ? picture.height : picture.width,
           .height = turned ? picture.width : picture.height,
-          .rotation = rotation};
+          .rotation = rotation,
+          .mirrored = mirrored};
 }
 
 // One component of the displayed picture at output pixel (x, y): the definition, in two nested sums.
@@ -94,7 +95,8 @@ double filtered(const Frame& frame, int c, const View& view, int out_width, int 
   const double site_x = centre ? sub_x / 2.0 : 0.5, site_y = top_left ? 0.5 : sub_y / 2.0;
   if (view.flip) x = out_width - 1 - x;
   // The centre and the extent of one output pixel, in displayed and then in stored pixels.
-  const double dx = view.x + (x + 0.5) * view.width / out_width, dy = view.y + (y + 0.5) * view.height / out_height;
+  const double across = view.x + (x + 0.5) * view.width / out_width;
+  const double dx = frame.mirrored ? frame.width - across : across, dy = view.y + (y + 0.5) * view.height / out_height;
   double cx = dx, cy = dy, scale_x = view.width / out_width, scale_y = view.height / out_height;
   if (frame.rotation == 90) cx = dy, cy = picture.height - dx;
   if (frame.rotation == 180) cx = picture.width - dx, cy = picture.height - dy;
@@ -202,10 +204,11 @@ TEST(VideoConvert, EverySizeFlipAndTurn) {
   Rng rng(2);
   for (const AVPixelFormat format : {AV_PIX_FMT_YUV420P, AV_PIX_FMT_RGB24}) {
     const Handle<AVFrame> frame = make_frame({.format = format}, 3);
-    for (const int rotation : {0, 90, 180, 270}) {
+    for (const int orientation : {0, 90, 180, 270, 360, 450, 540, 630}) {
+      const int rotation = orientation % 360;
       for (const auto& [width, height] :
            {std::pair{1, 1}, {16, 16}, {17, 15}, {33, 48}, {70, 46}, {46, 70}, {100, 90}}) {
-        const Frame shown = wrap(*frame, rotation);
+        const Frame shown = wrap(*frame, rotation, orientation >= 360);
         View view = whole(shown);
         for (const bool cropped : {false, true}) {
           view.flip = rng.chance(0.5);
@@ -215,7 +218,7 @@ TEST(VideoConvert, EverySizeFlipAndTurn) {
             view.x = rng.uniform(0, shown.width - view.width);
             view.y = rng.uniform(0, shown.height - view.height);
           }
-          SCOPED_TRACE(testing::Message() << rotation << " " << width << "x" << height << " cropped " << cropped);
+          SCOPED_TRACE(testing::Message() << orientation << " " << width << "x" << height << " cropped " << cropped);
           expect_reference(shown, view, width, height);
         }
       }

@@ -4,9 +4,12 @@
 
 #include <cstdlib>
 
+#include "core/error.h"
 #include "core/rng.h"
 #include "data/video/convert.h"
 #include "data/video/decoder.h"
+#include "data/video/nal_bits.h"
+#include "nal_writer.h"
 #include "video_support.h"
 
 namespace trecvit::video {
@@ -204,6 +207,45 @@ TEST(VideoDecoder, HiddenFramesAreInTheTestClip) {
     }
     EXPECT_GT(decoder.counts().packets, spec.frames);
   }
+}
+
+// The sequence parameter set of a Matroska file without its VUI, which says how far frames are reordered (7.3.2.1.1).
+std::string without_vui(std::string bytes) {
+  const std::size_t at = bytes.find("\x67\x64");  // High profile
+  ensure(at != std::string::npos, "no sequence parameter set");
+  const std::size_t size = static_cast<std::size_t>(static_cast<unsigned char>(bytes[at - 2])) << 8 |
+                           static_cast<unsigned char>(bytes[at - 1]);
+  const std::string set = bytes.substr(at, size);
+  const auto* data = reinterpret_cast<const std::uint8_t*>(set.data());
+  NalBits bits({data, set.size()}, set.size());
+  bits.u(24), bits.ue();
+  bits.ue(), bits.ue(), bits.ue(), bits.u(2);                             // chroma, depths, no scaling lists
+  bits.ue(), ensure(bits.ue() == 0, "another picture order"), bits.ue();  // frame_num, picture order count
+  bits.ue(), bits.u(1), bits.ue(), bits.ue(), bits.u(2);                  // references, size, frames only
+  if (bits.u(1)) bits.ue(), bits.ue(), bits.ue(), bits.ue();              // cropping
+  const std::size_t kept = bits.position();
+  NalBits again({data, set.size()}, set.size());
+  NalWriter writer;
+  for (std::size_t i = 0; i < kept; ++i) writer.u(1, again.u(1));
+  writer.u(1, 0);
+  std::string shorter = writer.finish(0x67);
+  shorter.resize(size, '\0');
+  return bytes.replace(at, size, shorter);
+}
+
+TEST(VideoDecoder, PlaysReorderedFramesWhoseHeadersDoNotTellTheirOrder) {
+  Folder folder;
+  const ClipSpec spec{.file = "a.mkv",
+                      .b_frames = 8,
+                      .options = {{"b_strategy", "0"}, {"x264-params", "b-pyramid=normal:ref=8:scenecut=0:keyint=30"}}};
+  if (!write_clip(folder / "a.mkv", spec)) GTEST_SKIP();
+  write_bytes(folder / "b.mkv", without_vui(read_bytes(folder / "a.mkv")));
+  Decoder decoder((folder / "b.mkv").string());
+  int count = 0;
+  while (const Frame* frame = decoder.next()) ASSERT_EQ(shown_number(*frame), count++);
+  EXPECT_EQ(count, 60);
+  const std::int64_t numbers[] = {59, 0, 31};
+  decoder.decode(numbers, [&](std::size_t k, const Frame& frame) { EXPECT_EQ(shown_number(frame), numbers[k]); });
 }
 
 TEST(VideoDecoder, EditListsHideFrames) {
