@@ -5,7 +5,7 @@
 
 namespace trecvit::tools {
 
-// Set by the first SIGINT or SIGTERM after this call; a second one ends the program at once.
+// Set by the first SIGINT or SIGTERM after this call; a second one, of either, ends the program at once.
 const std::atomic<bool>& stop_on_signals();
 
 }  // namespace trecvit::tools

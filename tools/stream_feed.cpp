@@ -1,10 +1,7 @@
 #include "tools/stream_feed.h"
 
-#include <unistd.h>
-
-#include <cerrno>
+#include <atomic>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -13,12 +10,11 @@
 #include <thread>
 #include <vector>
 
-extern "C" {
-#include <libavutil/frame.h>
-}
-
 #include "core/error.h"
+#include "data/loader/paced_frames.h"
 #include "data/video/decoder.h"
+#include "data/video/held_frame.h"
+#include "data/video/live_input.h"
 #include "data/video/raw_frame.h"
 
 namespace trecvit::tools {
@@ -27,18 +23,14 @@ namespace {
 class DecoderFeed : public Feed {
  public:
   explicit DecoderFeed(const FeedOptions& o)
-      : decoder_(o.source == "-" ? "/dev/stdin" : o.source, {.deadline_s = o.deadline_s}), pace_(o.pace) {}
+      : decoder_(o.source, {.deadline_s = o.deadline_s, .live = true, .stop = o.stop}),
+        frames_([this] { return decoder_.next(); }, o.pace) {}
 
-  const video::Frame* next() override {
-    for (;;) {
-      const video::Frame* frame = decoder_.next();
-      if (!frame || pace_.takes(frame->pts_s)) return frame;
-    }
-  }
+  const video::Frame* next() override { return frames_.next(); }
 
  private:
   video::Decoder decoder_;
-  Pace pace_;
+  PacedFrames frames_;
 };
 
 struct RawLayout {
@@ -67,53 +59,56 @@ class RawFeed : public Feed {
       : layout_(parse_raw(o.raw)),
         bytes_(static_cast<std::size_t>(video::raw_frame_bytes(layout_.format, layout_.width, layout_.height))),
         picture_(bytes_, layout_.format, layout_.width, layout_.height),
-        pace_(o.pace) {}
+        input_(o.source),
+        deadline_(o.stop),
+        deadline_s_(o.deadline_s),
+        frames_([this] { return read_picture(); }, o.pace) {}
 
-  const video::Frame* next() override {
-    while (read_picture()) {
-      const std::int64_t number = seen_++;
-      const double pts_s = static_cast<double>(number) / layout_.fps;
-      if (!pace_.takes(pts_s)) continue;
-      picture_.reset(bytes_, number, pts_s);
-      return &picture_.frame();
-    }
-    return nullptr;
-  }
+  const video::Frame* next() override { return frames_.next(); }
 
  private:
-  bool read_picture() {
-    std::size_t done = 0;
-    while (done < bytes_.size()) {
-      const ssize_t count = ::read(STDIN_FILENO, bytes_.data() + done, bytes_.size() - done);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) throw Error("standard input cannot be read: ", std::strerror(errno));
-      if (count == 0 && done == 0) return false;
+  const video::Frame* read_picture() {
+    deadline_.start(deadline_s_);
+    for (std::size_t done = 0; done < bytes_.size();) {
+      const std::size_t count = input_.read(std::span(bytes_).subspan(done), deadline_);
+      if (count == 0 && done == 0) return nullptr;
       if (count == 0)
         throw Error("standard input ended inside picture ", seen_, ": ", done, " of ", bytes_.size(),
                     " bytes; --raw must have the size and format of what is sent");
-      done += static_cast<std::size_t>(count);
+      done += count;
     }
-    return true;
+    picture_.reset(bytes_, seen_, static_cast<double>(seen_) / layout_.fps);
+    ++seen_;
+    return &picture_.frame();
   }
 
   RawLayout layout_;
   std::vector<std::uint8_t> bytes_;
   video::RawFrame picture_;
-  Pace pace_;
+  video::LiveInput input_;
+  video::Deadline deadline_;
+  double deadline_s_;
   std::int64_t seen_ = 0;
+  PacedFrames frames_;
 };
+
+std::unique_ptr<Feed> open_source(const FeedOptions& options) {
+  if (options.raw.empty()) return std::make_unique<DecoderFeed>(options);
+  return std::make_unique<RawFeed>(options);
+}
 
 // A thread reads ahead; when the queue is full its oldest frame goes.
 class LatestFeed : public Feed {
  public:
-  LatestFeed(std::unique_ptr<Feed> inner, std::int64_t queue)
-      : inner_(std::move(inner)), limit_(static_cast<std::size_t>(queue)), reader_([this] { read(); }) {}
+  explicit LatestFeed(FeedOptions options) : limit_(static_cast<std::size_t>(options.queue)) {
+    // The reader may be waiting for a source that sends nothing.
+    options.stop = [this, asked = options.stop] { return stop_ || (asked && asked()); };
+    inner_ = open_source(options);
+    reader_ = std::thread([this] { read(); });
+  }
 
   ~LatestFeed() override {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
+    stop_ = true;
     reader_.join();
   }
 
@@ -126,7 +121,7 @@ class LatestFeed : public Feed {
     }
     current_ = std::move(waiting_.front());
     waiting_.pop_front();
-    return &current_->frame;
+    return &current_->frame();
   }
 
   std::int64_t dropped() const override {
@@ -135,23 +130,11 @@ class LatestFeed : public Feed {
   }
 
  private:
-  struct Kept {
-    std::shared_ptr<AVFrame> picture;
-    video::Frame frame;
-  };
-
-  static Kept keep(const video::Frame& frame) {
-    Kept kept{.picture = {av_frame_clone(frame.picture), [](AVFrame* f) { av_frame_free(&f); }}, .frame = frame};
-    if (!kept.picture) throw std::bad_alloc();
-    kept.frame.picture = kept.picture.get();
-    return kept;
-  }
-
   void read() {
     std::exception_ptr failure;
     try {
       while (const video::Frame* frame = inner_->next()) {
-        Kept kept = keep(*frame);
+        video::HeldFrame kept(*frame);
         const std::lock_guard lock(mutex_);
         if (stop_) return;
         if (waiting_.size() >= limit_) {
@@ -174,11 +157,12 @@ class LatestFeed : public Feed {
   std::size_t limit_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Kept> waiting_;
-  std::optional<Kept> current_;
+  std::deque<video::HeldFrame> waiting_;
+  std::optional<video::HeldFrame> current_;
   std::exception_ptr failure_;
   std::int64_t dropped_ = 0;
-  bool ended_ = false, stop_ = false;
+  bool ended_ = false;
+  std::atomic<bool> stop_ = false;
   std::thread reader_;  // last: it uses all of the above
 };
 
@@ -187,14 +171,8 @@ class LatestFeed : public Feed {
 std::unique_ptr<Feed> open_feed(const FeedOptions& options) {
   if (!options.raw.empty() && options.source != "-")
     throw UsageError("--raw describes what standard input carries; SOURCE must then be -, not ", options.source);
-  std::unique_ptr<Feed> feed;
-  if (options.raw.empty()) {
-    feed = std::make_unique<DecoderFeed>(options);
-  } else {
-    feed = std::make_unique<RawFeed>(options);
-  }
-  if (options.latest) feed = std::make_unique<LatestFeed>(std::move(feed), options.queue);
-  return feed;
+  if (options.latest) return std::make_unique<LatestFeed>(options);
+  return open_source(options);
 }
 
 }  // namespace trecvit::tools

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,8 @@ struct FeedOptions {
   Pace pace;               // which frames count
   bool latest = false;     // decode ahead and drop what the reader is too slow for; otherwise wait for it
   std::int64_t queue = 2;  // frames that wait at most, with `latest`
-  double deadline_s = 30;  // for one step of decoding
+  double deadline_s = 30;  // longest wait for a frame
+  std::function<bool()> stop;  // asked while waiting: true ends the wait with an Error
 };
 
 class Feed {

@@ -95,10 +95,33 @@ FeedOptions feed_of(const Options& options, const Model& model) {
   return feed;
 }
 
+// Null when it ends or when the program is asked to stop while it waits.
+const video::Frame* next_frame(Feed& feed, const std::atomic<bool>& stop) {
+  try {
+    return feed.next();
+  } catch (const Error&) {
+    if (stop) return nullptr;
+    throw;
+  }
+}
+
+std::unique_ptr<Feed> open_unless_stopped(FeedOptions options, const std::atomic<bool>& stop) {
+  options.stop = [&stop] { return stop.load(); };
+  try {
+    return open_feed(options);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error&) {
+    if (stop) return nullptr;
+    throw;
+  }
+}
+
 ExitCode run(const Options& options) {
   const std::atomic<bool>& stop = stop_on_signals();
   const std::unique_ptr<Model> model = options.model.load();
-  const std::unique_ptr<Feed> feed = open_feed(feed_of(options, *model));
+  const std::unique_ptr<Feed> feed = open_unless_stopped(feed_of(options, *model), stop);
+  if (!feed) return ExitCode::kInterrupted;
   Streamer streamer(*model, options.graph);
   StreamLines lines(options.feed.source, model->labels, options.topk);
   LineSink sink(options.json ? "-" : options.jsonl);
@@ -108,7 +131,7 @@ ExitCode run(const Options& options) {
   const double started = now_s();
   double before = started;
   while (!stop) {
-    const video::Frame* frame = feed->next();
+    const video::Frame* frame = next_frame(*feed, stop);
     if (!frame) break;
     const double decoded = now_s();
     const bool reset = events.reset_due(frame->pts_s);
@@ -159,7 +182,8 @@ void add_stream(CLI::App& app, VerbContext& context) {
   verb.add_option("--policy", options->policy,
                   "all: wait for the model (files, standard input) | latest: drop frames (URLs)");
   verb.add_option("--queue", feed.queue, "frames that wait at most with --policy latest")->check(CLI::Range(1, 1024));
-  verb.add_option("--deadline", feed.deadline_s, "longest time for one step of decoding, seconds")
+  verb.add_option("--timeout,--deadline", feed.deadline_s,
+                  "longest wait for the source to open, and then for each frame, seconds")
       ->check(CLI::PositiveNumber);
   verb.add_option("--topk", options->topk, "classes per line")->check(CLI::PositiveNumber);
   verb.add_option("--threshold", options->threshold, "least probability of the leading class for an event")

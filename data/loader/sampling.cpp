@@ -8,8 +8,22 @@
 namespace trecvit {
 namespace {
 
-// Of a tick: containers round times, and the frame that is a tick's own may come a little early.
+// Of a tick, by which the last one may lie behind the last frame.
 constexpr double kSlack = 0.1;
+
+// Seconds by which the frame that is a tick's own may come early: containers round times to milliseconds, and the first
+// frame's time is rounded too.
+double early(double fps) { return std::min(kSlack / fps, 0.001001); }
+
+double tick_time(double first, double fps, std::int64_t tick) { return first + static_cast<double>(tick) / fps; }
+
+std::int64_t tick_count(double first, double last, double fps) {
+  constexpr double kMost = 1 << 30;  // a damaged file may claim to last for ages
+  return static_cast<std::int64_t>(std::min((last - first) * fps + kSlack, kMost)) + 1;
+}
+
+// Of two neighbours around a tick; the later one when both are equally far, whatever the last bits of their times.
+bool earlier_is_nearer(double before, double tick, double after) { return tick - before < after - tick - 1e-6; }
 
 // Last frame of a dense clip, counted from its first.
 std::int64_t reach(const Sampling& s) { return (s.frames - 1) * s.stride; }
@@ -48,27 +62,41 @@ Sampling sampling_of(const DataConfig& config) {
 
 Timeline::Timeline(std::span<const double> times, double fps) : times_(times), fps_(fps), count_(std::ssize(times)) {
   ensure(!times.empty(), "a timeline without frames");
-  if (fps_ <= 0) return;
-  constexpr double kMost = 1 << 30;  // a damaged file may claim to last for ages
-  count_ = static_cast<std::int64_t>(std::min((times.back() - times.front()) * fps + kSlack, kMost)) + 1;
+  if (fps_ > 0) count_ = tick_count(times.front(), times.back(), fps_);
 }
 
 std::int64_t Timeline::frame(std::int64_t tick) const {
   if (fps_ <= 0) return tick;
-  const double time = times_.front() + static_cast<double>(tick) / fps_;
-  const auto after = std::lower_bound(times_.begin(), times_.end(), time) - times_.begin();
-  if (after == 0) return 0;
-  if (after == std::ssize(times_)) return after - 1;
-  const auto at = static_cast<std::size_t>(after);
-  return time - times_[at - 1] < times_[at] - time ? after - 1 : after;
+  const double time = tick_time(times_.front(), fps_, tick);
+  const auto there = std::lower_bound(times_.begin(), times_.end(), time - early(fps_)) - times_.begin();
+  if (there == 0) return 0;
+  if (there == std::ssize(times_)) return there - 1;
+  const auto at = static_cast<std::size_t>(there);
+  return earlier_is_nearer(times_[at - 1], time, times_[at]) ? there - 1 : there;
 }
 
-bool Pace::takes(double pts_s) {
-  if (fps_ <= 0) return seen_++ % stride_ == 0;
-  const auto tick = static_cast<std::int64_t>(std::floor(pts_s * fps_ + kSlack));
-  if (tick < next_) return false;
-  next_ = (tick / stride_ + 1) * stride_;
-  return true;
+Pace::Turns Pace::arrive(double pts_s) {
+  constexpr double kLongestGap = 65536;  // ticks
+  const bool begins = seen_++ == 0;
+  if (fps_ <= 0) return {.now = (seen_ - 1) % stride_ == 0};
+  if (begins || (pts_s - last_) * fps_ > kLongestGap) {
+    first_ = pts_s;
+    next_ = 0;
+  }
+  Turns turns;
+  for (;; next_ += stride_) {
+    const double time = tick_time(first_, fps_, next_);
+    if (pts_s < time - early(fps_)) break;
+    ++(next_ > 0 && earlier_is_nearer(last_, time, pts_s) ? turns.before : turns.now);
+  }
+  last_ = pts_s;
+  return turns;
+}
+
+Pace::Turns Pace::end() {
+  if (fps_ <= 0 || seen_ == 0) return {};
+  const std::int64_t ticks = tick_count(first_, last_, fps_) - next_;
+  return {.before = ticks > 0 ? (ticks - 1) / stride_ + 1 : 0};
 }
 
 void training_frames(std::int64_t count, const Sampling& s, Rng& rng, std::span<std::int64_t> numbers) {

@@ -41,18 +41,29 @@ class Timeline {
   std::int64_t count_;
 };
 
-// The same choice while frames arrive one by one: every `stride`-th frame, or with fps > 0 the first frame at
-// every `stride`-th tick or after it.
+// The same choice while frames arrive one by one: every `stride`-th tick of what a Timeline of all of them would count,
+// frame for frame. A tick is decided by the first frame that is there at its time, which may turn out to be further
+// from it than the frame before. A gap of more than 65,536 ticks is taken for a jump of the source's clock: ticks go on
+// behind it, and none fall into it.
 class Pace {
  public:
   explicit Pace(std::int64_t stride = 1, double fps = 0) : stride_(stride), fps_(fps) {}
-  bool takes(double pts_s);  // asked once for every frame, in order
+
+  // How often frames are taken now: first the frame before, then the one that has just arrived.
+  struct Turns {
+    std::int64_t before = 0, now = 0;
+  };
+  Turns arrive(double pts_s);  // asked once for every frame, in order
+  Turns end();                 // no more frames: what the last one still shows
+
+  bool looks_back() const { return fps_ > 0; }  // else `before` stays 0
 
  private:
   std::int64_t stride_;
   double fps_;
-  std::int64_t seen_ = 0;  // frames
-  std::int64_t next_ = 0;  // tick
+  std::int64_t seen_ = 0;        // frames
+  std::int64_t next_ = 0;        // tick
+  double first_ = 0, last_ = 0;  // times of frames: where ticks count from, and of the latest
 };
 
 // A clip for training from a video of `count` > 0 ticks: dense starts anywhere, uniform takes any tick of each segment.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "data/loader/paced_frames.h"
 
 namespace trecvit {
 namespace {
@@ -48,10 +49,10 @@ std::vector<Ranked> top(std::span<const float> probabilities, std::int64_t k) {
 }
 
 std::vector<float> predict_file(Streamer& streamer, const std::string& source, Pace pace, double deadline_s) {
-  video::Decoder decoder(source, {.deadline_s = deadline_s});
+  video::Decoder decoder(source, {.deadline_s = deadline_s, .live = true});
+  PacedFrames frames([&] { return decoder.next(); }, pace);
   streamer.reset();
-  while (const video::Frame* frame = decoder.next())
-    if (pace.takes(frame->pts_s)) streamer.push(*frame);
+  while (const video::Frame* frame = frames.next()) streamer.push(*frame);
   if (streamer.frames() == 0) throw Error(source, " has no frame that can be decoded");
   const auto smoothed = streamer.last().smoothed;
   return {smoothed.begin(), smoothed.end()};

@@ -180,24 +180,57 @@ TEST(Timeline, FollowsAChangingRate) {
   EXPECT_EQ(Timeline(damaged, 1000).frame(Timeline(damaged, 1000).count() - 1), 0);
 }
 
-TEST(Pace, TakesWhatATimelineCounts) {
-  for (const double fps : {0.0, 3.0, 12.0, 5.0}) {
-    for (const std::int64_t stride : {1, 3}) {
+Numbers streamed(const std::vector<double>& times, double fps, std::int64_t stride) {
+  Pace pace(stride, fps);
+  Numbers taken;
+  const auto take = [&](std::int64_t now, Pace::Turns turns) {
+    EXPECT_TRUE(turns.before == 0 || pace.looks_back());
+    taken.insert(taken.end(), static_cast<std::size_t>(turns.before), now - 1);
+    taken.insert(taken.end(), static_cast<std::size_t>(turns.now), now);
+  };
+  for (std::int64_t i = 0; i < std::ssize(times); ++i) take(i, pace.arrive(times[static_cast<std::size_t>(i)]));
+  take(std::ssize(times), pace.end());
+  return taken;
+}
+
+Numbers evaluated(const std::vector<double>& times, double fps, std::int64_t stride) {
+  const Timeline timeline(times, fps);
+  Numbers wanted;
+  for (std::int64_t k = 0; k < timeline.count(); k += stride) wanted.push_back(timeline.frame(k));
+  return wanted;
+}
+
+TEST(Pace, StreamsTheFramesThatEvaluationTakes) {
+  Rng rng(5);
+  for (const double rate : {12.0, 30.0, 30000.0 / 1001, 24.0, 60.0, 7.3, 0.0}) {  // 0: a changing one
+    for (const bool milliseconds : {false, true}) {
       std::vector<double> times;
-      for (int i = 0; i < 60; ++i) times.push_back(std::round(i * 1000.0 / 12) / 1000);
-      Pace pace(stride, fps);
-      Numbers taken;
-      for (std::size_t i = 0; i < times.size(); ++i) {
-        if (pace.takes(times[i])) taken.push_back(static_cast<std::int64_t>(i));
+      double time = 0.25;
+      for (int i = 0; i < 90; ++i) {
+        times.push_back(milliseconds ? std::round(1000 * time) / 1000 : time);
+        time = rate > 0 ? 0.25 + (i + 1) / rate : time + rng.uniform(0.003, i % 9 == 0 ? 2.0 : 0.1);
       }
-      const Timeline timeline(times, fps);
-      Numbers wanted;
-      for (std::int64_t k = 0; k < timeline.count(); k += stride) wanted.push_back(timeline.frame(k));
-      ASSERT_EQ(taken.size(), wanted.size()) << fps << " " << stride;
-      // The first frame at a tick or after it against the nearest: a frame apart at most.
-      for (std::size_t k = 0; k < taken.size(); ++k) EXPECT_NEAR(taken[k], wanted[k], 1) << fps << " " << stride;
+      for (const double fps : {0.0, 1.0, 3.0, 5.0, 12.0, 24.0, 25.0, 29.97, 30.0, 60.0, 100.0, 999.0}) {
+        for (const std::int64_t stride : {1, 2, 3, 7}) {
+          EXPECT_EQ(streamed(times, fps, stride), evaluated(times, fps, stride))
+              << rate << " frames/s, ms " << milliseconds << ", fps " << fps << ", stride " << stride;
+        }
+      }
     }
   }
+}
+
+TEST(Pace, TakesAFrameAsOftenAsTicksShowIt) {
+  std::vector<double> times;
+  for (int i = 0; i < 48; ++i) times.push_back(i / 12.0);
+  EXPECT_EQ(streamed(times, 30, 2).size(), 59u) << "4 s at 30 ticks a second, every second one";
+  EXPECT_THAT(streamed({0, 1}, 4, 1), ElementsAre(0, 0, 1, 1, 1));
+  EXPECT_THAT(streamed({0}, 4, 1), ElementsAre(0));
+  EXPECT_THAT(streamed({}, 4, 1), ElementsAre());
+}
+
+TEST(Pace, PassesOverAJumpOfTheClock) {
+  EXPECT_THAT(streamed({0, 0.5, 1e9, 1e9 + 0.5}, 2, 1), ElementsAre(0, 1, 2, 3));
 }
 
 TEST(Preprocess, EvaluationCropsGoFromEndToEnd) {
