@@ -1,5 +1,6 @@
 #include <charconv>
 
+#include "core/json.h"
 #include "infer/streamer.h"
 #include "tools/answer_json.h"
 #include "tools/output.h"
@@ -19,9 +20,7 @@ void append(std::string& out, Number value) {
 void append_number(std::string& out, float value) { append(out, value); }
 void append_number(std::string& out, double value) { append(out, value); }
 
-std::string quoted(const std::string& value) {
-  return Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string quoted(const std::string& value) { return json_text(Json(value)); }
 
 AnswerWriter::AnswerWriter(const std::vector<std::string>& labels, std::int64_t k) : k_(k) {
   for (const std::string& label : labels) quoted_.push_back(quoted(label));

@@ -106,6 +106,7 @@ ExitCode run(const Options& options) {
                          .workers = static_cast<int>(std::max<std::int64_t>(1, config.data.workers)),
                          .deadline_s = config.data.deadline_s,
                          .min_frames = options.min_frames};
+  if (!options.bad_list.empty()) check_output_file(options.bad_list);
   std::vector<Checked> all;
   std::size_t problems = 0;
   std::int64_t videos = 0;

@@ -154,7 +154,7 @@ ExitCode run(const Options& options) {
   const Config config = options.config.read().config;
   std::vector<std::string> splits = options.splits;
   if (splits.empty()) splits = {config.data.train_split, config.data.val_split};
-  if (!options.out.empty()) make_folders(options.out);
+  if (!options.out.empty()) check_output_folder(options.out);
   Json all = Json::array();
   for (const std::string& split : splits) {
     Measured m{.dataset = open_dataset(config.data, split)};

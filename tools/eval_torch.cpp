@@ -41,6 +41,7 @@ double largest_difference(const EvalReport& a, const EvalReport& b) {
   double worst = 0;
   ensure(a.predictions.size() == b.predictions.size(), "two passes over one data set predicted different videos");
   for (std::size_t i = 0; i < a.predictions.size(); ++i) {
+    ensure(a.predictions[i].sample == b.predictions[i].sample, "two passes over one data set took another order");
     for (std::size_t c = 0; c < a.predictions[i].p.size(); ++c)
       worst = std::max(
           worst, std::abs(static_cast<double>(a.predictions[i].p[c]) - static_cast<double>(b.predictions[i].p[c])));
@@ -73,6 +74,7 @@ ExitCode run(const Options& options) {
   how.crops = config.eval.crops;
   how.seed = static_cast<std::uint64_t>(config.seed);
   how.labels = map_labels(dataset.labels, model->labels, has_class_names(*model) && options.match == "name");
+  if (!options.out.empty()) check_output_folder(options.out);
   const auto pass = [&](const std::string& mode) {
     how.mode = mode;
     Progress progress(text(dataset.split, " (", mode, ")"), static_cast<long long>(dataset.samples.size()));
@@ -81,10 +83,12 @@ ExitCode run(const Options& options) {
   };
   const EvalReport report = pass(options.eval.mode);
   warn_missing(report);
+  if (!options.out.empty()) write_report(report, dataset, model->labels, options.out);
+  check_answered(report, dataset);
+  if (report.n == 0) log_warning(text("no video of the split ", dataset.split, " has a label: there is no accuracy"));
   double difference = 0;
   if (options.check_parity)
     difference = largest_difference(report, pass(options.eval.mode == "clip" ? "stream" : "clip"));
-  if (!options.out.empty()) write_report(report, dataset, model->labels, options.out);
 
   if (options.json) {
     Json summary = Json::parse(summary_json(report));
@@ -109,6 +113,11 @@ struct ScoreOptions {
   bool json = false;
 };
 
+std::string id_of(const Json& prediction, std::int64_t line) {
+  const auto id = prediction.find("id");
+  return id != prediction.end() && id->is_string() ? id->get<std::string>() : text("in line ", line);
+}
+
 EvalReport read_predictions(const std::string& file) {
   EvalReport report;
   std::istringstream lines(read_file(file));
@@ -120,12 +129,18 @@ EvalReport read_predictions(const std::string& file) {
     const auto numbers = [](const Json& p) {
       return p.is_array() && std::all_of(p.begin(), p.end(), [](const Json& value) { return value.is_number(); });
     };
+    // JSON has no NaN: writers put null in its place.
+    if (json.is_object() && json.contains("p") && json["p"].is_array() &&
+        std::any_of(json["p"].begin(), json["p"].end(), [](const Json& value) { return value.is_null(); }))
+      throw Error(file, ":", number, ": the answer to video ", id_of(json, number),
+                  " has a null among its probabilities; the model that gave it is damaged");
     if (!json.is_object() || !json.contains("label") || !json["label"].is_number_integer() || !json.contains("p") ||
         !numbers(json["p"]))
       throw Error(file, ":", number,
                   " is not a prediction; it must be JSON such as {\"id\": \"17\", \"label\": 3, \"p\": [0.1, 0.9]}");
     Prediction& prediction = report.predictions.emplace_back();
     prediction.sample = number - 1;
+    prediction.id = id_of(json, number);
     prediction.label = json["label"];
     prediction.p = json["p"].get<std::vector<float>>();
     const std::size_t classes = report.predictions.front().p.size();

@@ -7,6 +7,21 @@
 namespace trecvit::tools {
 namespace {
 
+std::string picture_of(const ModelFile& file) {
+  const ModelConfig& c = file.config;
+  if (!file.picture_known())
+    return text(c.patches(), " patches of ", c.patch, " x ", c.patch, "; the file does not tell how they lie");
+  return text(c.image_height, " x ", c.image_width, " in patches of ", c.patch,
+              file.described ? "" : text(", if it is square: the file tells only that there are ", c.patches()));
+}
+
+std::string clips_of(const ModelFile& file) {
+  const Preprocessing& p = file.preprocessing;
+  return text(p.frames, " frames, ", p.sampling, p.sampling == "dense" ? text(", stride ", p.stride) : "",
+              p.fps > 0 ? text(", of ", p.fps, " a second") : "",
+              file.described ? "" : " (the default; the file does not tell)");
+}
+
 ExitCode run(const std::string& path, bool json) {
   const ModelFile file = read_model(path);
   const ModelConfig& c = file.config;
@@ -17,6 +32,7 @@ ExitCode run(const std::string& path, bool json) {
   const std::int64_t state_bytes = c.depth * c.tokens() * (c.lru_width + 3 * c.lru_width) * 4;
   const Preprocessing& p = file.preprocessing;
   if (json) {
+    const bool known = file.picture_known();
     print_json({{"file", path},
                 {"variant", c.variant},
                 {"parameters", parameters},
@@ -28,11 +44,13 @@ ExitCode run(const std::string& path, bool json) {
                 {"head_width", c.head_width},
                 {"classes", c.classes},
                 {"patch", c.patch},
-                {"image", {c.image_height, c.image_width}},
+                {"patches", c.patches()},
+                {"image", known ? Json{c.image_height, c.image_width} : Json()},
+                {"described", file.described},
                 {"labels", file.labels.size()},
                 {"state_bytes", state_bytes},
                 {"preprocessing",
-                 {{"size", p.size},
+                 {{"size", known ? Json(p.size) : Json()},
                   {"frames", p.frames},
                   {"stride", p.stride},
                   {"fps", p.fps},
@@ -40,21 +58,18 @@ ExitCode run(const std::string& path, bool json) {
                   {"short_clip", p.short_clip}}}});
     return ExitCode::kDone;
   }
-  const std::string stride = p.sampling == "dense" ? text(", stride ", p.stride) : "";
-  const std::string rate = p.fps > 0 ? text(", of ", p.fps, " a second") : "";
-  print(table(
-      {{"file", path},
-       {"variant", c.variant},
-       {"parameters", text(parameters)},
-       {"width", text(c.width)},
-       {"depth", text(c.depth, " pairs of blocks")},
-       {"heads", text(c.heads)},
-       {"MLP width", text(c.mlp_width)},
-       {"LRU width", text(c.lru_width)},
-       {"classes", text(c.classes, file.labels.empty() ? ", without names" : ", named")},
-       {"picture", text(c.image_height, " x ", c.image_width, " in patches of ", c.patch)},
-       {"clips", text(p.frames, " frames, ", p.sampling, stride, rate)},
-       {"stream's state", text(state_bytes, " bytes in fp32")}}));
+  print(table({{"file", path},
+               {"variant", c.variant},
+               {"parameters", text(parameters)},
+               {"width", text(c.width)},
+               {"depth", text(c.depth, " pairs of blocks")},
+               {"heads", text(c.heads)},
+               {"MLP width", text(c.mlp_width)},
+               {"LRU width", text(c.lru_width)},
+               {"classes", text(c.classes, file.labels.empty() ? ", without names" : ", named")},
+               {"picture", picture_of(file)},
+               {"clips", clips_of(file)},
+               {"stream's state", text(state_bytes, " bytes in fp32")}}));
   return ExitCode::kDone;
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "core/array.h"
+#include "core/file.h"
 #include "data/loader/clip_reader.h"
 #include "data/video/convert.h"
 #include "data/video/decoder.h"
@@ -128,6 +129,7 @@ ExitCode run(const Options& options) {
   const std::string suffix = std::filesystem::path(options.out).extension().string();
   if (wants_pixels && suffix != ".npy" && suffix != ".png" && suffix != ".jpg")
     throw UsageError("--out ", options.out, " must end in .npy, .png or .jpg");
+  if (wants_pixels) check_output_file(options.out);
 
   video::Decoder decoder(options.file, {.deadline_s = options.deadline_s});
   decoder.times();

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "core/json.h"
 
 namespace trecvit::tools {
 namespace {
@@ -35,9 +36,7 @@ void print(const std::string& content) {
   }
 }
 
-void print_json(const Json& value, int indent) {
-  print(value.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n");
-}
+void print_json(const Json& value, int indent) { print(json_text(value, indent) + "\n"); }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;

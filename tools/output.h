@@ -15,7 +15,7 @@ struct OutputClosed {};
 // Writes `content` to standard output at once. OutputClosed, or Error when the disk is full.
 void print(const std::string& content);
 
-// One line of JSON, or with `indent` a readable document. Bytes that are not UTF-8 become U+FFFD.
+// One line of JSON, or with `indent` a readable document. Bytes that are not UTF-8 become \xNN.
 void print_json(const Json& value, int indent = -1);
 
 // Columns of text with two blanks between them; the first row is the heading.

@@ -78,7 +78,7 @@ ExitCode run(const Options& options) {
           : options.format == "csv" ? csv(source, p, *model, options.topk)
                                     : human(source, p, *model, options.topk));
   }
-  if (bad > 0) throw Error(bad, " of ", sources.size(), " sources could not be read");
+  if (bad > 0) throw Error(bad, " of ", sources.size(), " sources have no answer");
   return ExitCode::kDone;
 }
 

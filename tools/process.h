@@ -3,7 +3,8 @@
 
 namespace trecvit::tools {
 
-// Two settings of the C and OpenMP run times that this program's work needs; may start the program anew (once).
+// Standard streams that are closed lead to /dev/null; the process gets its name; and two settings of the C and OpenMP
+// run times that this program's work needs, for which it may start the program anew (once).
 void prepare_process(char** argv);
 
 }  // namespace trecvit::tools

@@ -3,6 +3,7 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <sstream>
 
@@ -33,7 +34,7 @@ std::vector<std::string> lines_of(const fs::path& list) {
   std::istringstream lines(read_file(list));
   for (std::string line; std::getline(lines, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) found.push_back((list.parent_path() / line).string());
+    if (!line.empty()) found.push_back(is_url(line) ? line : (list.parent_path() / line).string());
   }
   if (found.empty()) throw Error(list.string(), " lists no video; it must hold one path per line");
   return found;
@@ -51,11 +52,20 @@ std::vector<std::string> matches(const std::string& pattern) {
 
 }  // namespace
 
+bool is_url(const std::string& word) {
+  const auto end = word.find("://");
+  return end != std::string::npos && end > 0 &&
+         std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(end),
+                     [](unsigned char c) { return std::isalnum(c) || c == '+' || c == '-' || c == '.'; });
+}
+
 std::vector<std::string> expand_sources(const std::vector<std::string>& words) {
   std::vector<std::string> all;
   for (const std::string& word : words) {
     std::vector<std::string> found{word};
-    if (is_folder(word)) {
+    if (is_url(word)) {
+      // Its ? begins a query and its .txt is for the server.
+    } else if (is_folder(word)) {
       found = videos_below(word);
     } else if (fs::path(word).extension() == ".txt") {
       found = lines_of(word);

@@ -4,10 +4,12 @@
 
 #include "core/file.h"
 #include "core/log.h"
+#include "infer/evaluate.h"
 #include "infer/streamer.h"
 #include "tools/interrupt.h"
 #include "tools/model_options.h"
 #include "tools/output.h"
+#include "tools/sources.h"
 #include "tools/stream_feed.h"
 #include "tools/stream_lines.h"
 #include "tools/verbs.h"
@@ -88,7 +90,7 @@ class Events {
 FeedOptions feed_of(const Options& options, const Model& model) {
   FeedOptions feed = options.feed;
   feed.pace = frame_pace(model, options.stride);
-  const bool live = feed.source.find("://") != std::string::npos && feed.source.rfind("file://", 0) != 0;
+  const bool live = is_url(feed.source) && !feed.source.starts_with("file:");
   if (!options.policy.empty() && options.policy != "latest" && options.policy != "all")
     throw UsageError("--policy is ", options.policy, "; it must be latest or all");
   feed.latest = options.policy.empty() ? live : options.policy == "latest";
@@ -138,6 +140,8 @@ ExitCode run(const Options& options) {
     if (reset) streamer.reset();
     const StreamAnswer& answer = streamer.push(*frame);
     const double done = now_s();
+    for (const auto& p : {answer.now, answer.smoothed})
+      check_probabilities(p, text("frame ", frame->number, " of ", options.feed.source));
     const bool changed = events.label_changed(answer, frame->pts_s);
     sink(lines.frame({.frame = frame->number,
                       .pts_s = frame->pts_s,

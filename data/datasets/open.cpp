@@ -1,5 +1,6 @@
 #include "core/error.h"
 #include "core/folder.h"
+#include "core/json.h"
 #include "data/datasets/readers.h"
 
 namespace trecvit {
@@ -44,6 +45,8 @@ Dataset open_dataset(const DataConfig& config, const std::string& split) {
   const Reader& reader = choose(config.format, root);
   const std::string name = canonical_split(split);
   Dataset dataset = reader.read(root, name);
+  // Class names travel in JSON, in data sets and in models, and must be the same everywhere.
+  for (std::string& label : dataset.labels) label = utf8(label);
   dataset.format = reader.format;
   dataset.split = name;
   dataset.root = root;

@@ -40,6 +40,45 @@ void write_all(int fd, const void* bytes, std::size_t count, const fs::path& pat
   }
 }
 
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+// What a path stands for once links are followed.
+struct Place {
+  fs::path file;
+  bool special = false;  // exists and is no regular file: a device, a FIFO, a socket
+  int descriptor = -1;   // one that is already open, such as /dev/stdout
+};
+
+// The number N when `path` is the link /proc/self/fd/N, by whatever name; otherwise -1.
+int descriptor_of(const fs::path& path) {
+  std::error_code failure;
+  const fs::path folder = fs::canonical(folder_of(path), failure);
+  if (failure || folder != fs::canonical("/proc/self/fd", failure)) return -1;
+  const std::string name = path.filename().string();
+  const bool number = !name.empty() && name.size() < 9 && name.find_first_not_of("0123456789") == std::string::npos;
+  return number ? std::stoi(name) : -1;
+}
+
+// Error: a folder, or links in a circle.
+Place follow_links(const fs::path& path) {
+  constexpr int kMostLinks = 40;  // as Linux itself
+  Place place{.file = path};
+  for (int links = 0;; ++links) {
+    place.descriptor = descriptor_of(place.file);
+    if (place.descriptor >= 0) return place;
+    std::error_code no_link;
+    const fs::path next = fs::read_symlink(place.file, no_link);
+    if (no_link) break;
+    if (links == kMostLinks) throw Error("cannot create ", path.string(), ": its links lead in a circle");
+    place.file = place.file.parent_path() / next;
+  }
+  struct stat status {};
+  if (::stat(place.file.c_str(), &status) != 0) return place;  // not there yet
+  if (S_ISDIR(status.st_mode)) throw Error("cannot create ", path.string(), ": it is a folder; a file is wanted here");
+  place.special = !S_ISREG(status.st_mode);
+  return place;
+}
+
 }  // namespace
 
 MappedFile map_file(const fs::path& path) {
@@ -77,30 +116,56 @@ void write_file(const fs::path& path, const std::string& content) {
   file.commit();
 }
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(path_) {
-  temporary_ += text(".part", ::getpid());
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  const Place place = follow_links(path_);
+  if (place.descriptor >= 0) {
+    fd_ = ::fcntl(place.descriptor, F_DUPFD_CLOEXEC, 0);
+  } else if (place.special) {
+    fd_ = ::open(place.file.c_str(), O_WRONLY | O_CLOEXEC);
+  } else {
+    target_ = place.file;
+    temporary_ = target_;
+    temporary_ += text(".part", ::getpid());
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  }
   if (fd_ < 0) throw Error("cannot create ", path_.string(), ": ", reason());
 }
 
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(const void* bytes, std::size_t count) { write_all(fd_, bytes, count, path_); }
 
 void AtomicFile::commit() {
-  if (::fsync(fd_) != 0) throw Error("cannot write ", path_.string(), ": ", reason());
+  // Devices and pipes have nothing to flush and say so.
+  const bool flushed = ::fsync(fd_) == 0 || (temporary_.empty() && errno != EIO && errno != ENOSPC);
+  if (!flushed) throw Error("cannot write ", path_.string(), ": ", reason());
   ::close(fd_);
   fd_ = -1;
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (temporary_.empty()) return;
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     const std::string why = reason();
     ::unlink(temporary_.c_str());
     throw Error("cannot create ", path_.string(), ": ", why);
   }
-  sync_folder(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
+  sync_folder(folder_of(target_));
+}
+
+void check_output_file(const fs::path& path) {
+  const Place place = follow_links(path);
+  if (place.special) {  // opening a FIFO would wait for its reader
+    if (::access(place.file.c_str(), W_OK) != 0) throw Error("cannot write ", path.string(), ": ", reason());
+    return;
+  }
+  const AtomicFile probe(path);
+}
+
+void check_output_folder(const fs::path& folder) {
+  make_folders(folder);
+  check_output_file(folder / "output");
 }
 
 LineLog::LineLog(fs::path path) : path_(std::move(path)) {

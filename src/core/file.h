@@ -18,6 +18,8 @@ std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& content);
 
 // Streaming writer with the same promise: nothing appears at `path` before commit(); without it nothing is left behind.
+// A link stays and the file that it points to is replaced. A device, a FIFO or an open descriptor (/dev/null,
+// /dev/stdout, /dev/fd/3) cannot be replaced: what is written goes there at once.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -28,10 +30,18 @@ class AtomicFile {
   void commit();
 
  private:
-  std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  std::filesystem::path path_;       // as the caller named it
+  std::filesystem::path target_;     // behind all links
+  std::filesystem::path temporary_;  // beside the target; empty: written in place
   int fd_ = -1;
 };
+
+// For outputs that long work ends with. Error when a file at `path` could not be written: its folder is missing, rights
+// are, or a folder has its name. Changes nothing.
+void check_output_file(const std::filesystem::path& path);
+
+// The same for files in `folder`, which is made when it is missing.
+void check_output_folder(const std::filesystem::path& folder);
 
 // Lines appended to a log file and flushed one by one (JSONL); Error when the disk is full.
 class LineLog {

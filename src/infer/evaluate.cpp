@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "infer/transfer.h"
 
 namespace trecvit {
@@ -32,6 +32,13 @@ std::string csv_cell(const std::string& text) {
 
 }  // namespace
 
+void check_probabilities(std::span<const float> p, const std::string& what) {
+  const auto bad = std::find_if(p.begin(), p.end(), [](float value) { return !std::isfinite(value); });
+  if (bad == p.end()) return;
+  throw Error("the model's answer to ", what, " is not a number (class ", bad - p.begin(), " has ", *bad,
+              "); its weights are damaged or too large for the precision");
+}
+
 EvalReport evaluate(const TRecViT& net, at::Device device, const Dataset& dataset, const DataConfig& data,
                     const EvalOptions& options, const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const at::NoGradGuard no_grad;
@@ -54,10 +61,13 @@ EvalReport evaluate(const TRecViT& net, at::Device device, const Dataset& datase
       const float* p = probabilities.data_ptr<float>();
       for (std::int64_t b = 0; b < batch.clips; ++b, p += classes) {
         const auto i = static_cast<std::size_t>(b);
+        const std::string& id = dataset.samples[static_cast<std::size_t>(batch.samples[i])].id;
+        check_probabilities({p, static_cast<std::size_t>(classes)}, "video " + id);
         if (report.predictions.empty() || report.predictions.back().sample != batch.samples[i]) {
           const std::int64_t label = batch.labels[i];
           report.predictions.push_back(
               {.sample = batch.samples[i],
+               .id = id,
                .label = label < 0 || options.labels.empty() ? label : options.labels[static_cast<std::size_t>(label)],
                .p = std::vector<float>(static_cast<std::size_t>(classes), 0.0f)});
         }
@@ -79,8 +89,10 @@ void score(EvalReport& report, std::int64_t classes) {
   report.n = 0;
   std::int64_t first = 0, five = 0;
   double loss = 0;
-  report.confusion.assign(static_cast<std::size_t>(classes), std::vector<std::int64_t>(static_cast<std::size_t>(classes), 0));
+  report.confusion.assign(static_cast<std::size_t>(classes),
+                          std::vector<std::int64_t>(static_cast<std::size_t>(classes), 0));
   for (const auto& prediction : report.predictions) {
+    check_probabilities(prediction.p, "video " + prediction.id);
     if (prediction.label < 0) continue;
     ++report.n;
     const float own = prediction.p[static_cast<std::size_t>(prediction.label)];
@@ -112,10 +124,19 @@ void score(EvalReport& report, std::int64_t classes) {
   report.mean_class = present ? recall / static_cast<double>(present) : 0;
 }
 
+void check_answered(const EvalReport& report, const Dataset& dataset) {
+  if (!report.predictions.empty()) return;
+  throw Error("none of the ", dataset.samples.size(), " videos of the split ", dataset.split, " could be read",
+              report.bad.empty() ? "" : "; the first: ", report.bad.empty() ? "" : report.bad.front().message);
+}
+
 std::string summary_json(const EvalReport& report) {
-  return nlohmann::ordered_json{{"top1", report.top1}, {"top5", report.top5}, {"mean_class", report.mean_class},
-                                {"n", report.n},       {"missing", report.missing}, {"loss", report.loss}}
-      .dump();
+  return json_text(nlohmann::ordered_json{{"top1", report.top1},
+                                          {"top5", report.top5},
+                                          {"mean_class", report.mean_class},
+                                          {"n", report.n},
+                                          {"missing", report.missing},
+                                          {"loss", report.loss}});
 }
 
 void write_report(const EvalReport& report, const Dataset& dataset, const std::vector<std::string>& labels,
@@ -124,8 +145,8 @@ void write_report(const EvalReport& report, const Dataset& dataset, const std::v
   write_file(folder + "/summary.json", summary_json(report) + "\n");
   std::ostringstream lines, classes, confusion, missing;
   for (const auto& prediction : report.predictions) {
-    const Sample& sample = dataset.samples[static_cast<std::size_t>(prediction.sample)];
-    lines << nlohmann::ordered_json{{"id", sample.id}, {"label", prediction.label}, {"p", prediction.p}}.dump() << "\n";
+    lines << json_text(nlohmann::ordered_json{{"id", prediction.id}, {"label", prediction.label}, {"p", prediction.p}})
+          << "\n";
   }
   classes << "class,label,n,correct,recall\n";
   for (std::size_t c = 0; c < report.confusion.size(); ++c) {
@@ -138,8 +159,8 @@ void write_report(const EvalReport& report, const Dataset& dataset, const std::v
     confusion << "\n";
   }
   for (const auto& bad : report.bad)
-    missing << dataset.samples[static_cast<std::size_t>(bad.sample)].id << "\t" << bad.path.string() << "\t" << bad.message
-            << "\n";
+    missing << dataset.samples[static_cast<std::size_t>(bad.sample)].id << "\t" << bad.path.string() << "\t"
+            << bad.message << "\n";
   write_file(folder + "/predictions.jsonl", lines.str());
   write_file(folder + "/per_class.csv", classes.str());
   write_file(folder + "/confusion.csv", confusion.str());

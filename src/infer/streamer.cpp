@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "data/loader/paced_frames.h"
+#include "infer/evaluate.h"
 
 namespace trecvit {
 namespace {
@@ -55,6 +56,7 @@ std::vector<float> predict_file(Streamer& streamer, const std::string& source, P
   while (const video::Frame* frame = frames.next()) streamer.push(*frame);
   if (streamer.frames() == 0) throw Error(source, " has no frame that can be decoded");
   const auto smoothed = streamer.last().smoothed;
+  check_probabilities(smoothed, source);
   return {smoothed.begin(), smoothed.end()};
 }
 

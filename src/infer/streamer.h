@@ -43,8 +43,8 @@ struct Ranked {
 // The k most probable classes, most probable first, lower index first among equals.
 std::vector<Ranked> top(std::span<const float> probabilities, std::int64_t k);
 
-// The frames of a file that `pace` takes through `streamer`, which is reset before: the smoothed probabilities after the
-// last one. Error: the file cannot be read or has no frame.
+// The frames of a file that `pace` takes through `streamer`, which is reset before: the smoothed probabilities after
+// the last one. Error: the file cannot be read or has no frame, or the answer is no number.
 std::vector<float> predict_file(Streamer& streamer, const std::string& source, Pace pace, double deadline_s = 30);
 
 }  // namespace trecvit

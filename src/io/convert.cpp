@@ -1,6 +1,7 @@
 #include "io/convert.h"
 
 #include "core/error.h"
+#include "core/file.h"
 #include "formats/npz.h"
 #include "formats/safetensors.h"
 #include "model/tensors.h"
@@ -39,7 +40,7 @@ void settle_picture(const ConvertOptions& o, ModelFile& file, ConvertReport& rep
     c.image_height = o.image_height;
     c.image_width = o.image_width;
     file.preprocessing.size = c.image_height;
-  } else if (o.from == "jax-npz" && c.image_height == c.patch && c.image_width > c.patch) {
+  } else if (!file.picture_known()) {
     throw Error(o.in.string(), " has positions for ", n, " patches, no square grid; give the picture by --image HxW");
   }
   try {
@@ -74,9 +75,6 @@ Converted from_trecvit(const ConvertOptions& o, ConvertReport& report) {
         report.missing.push_back(part.name);
         continue;
       }
-      if (found->second.shape != part.shape)
-        throw Error(o.in.string(), ": '", part.name, "' has the shape ", shape_text(found->second.shape),
-                    "; its other arrays ask for ", shape_text(part.shape));
       if (report.reshaped.empty() || part.name != kPositions) report.loaded.push_back(part.name);
       out.arrays.insert(file.arrays.extract(found));
     }
@@ -140,6 +138,7 @@ void refuse_unless_whole(const ConvertReport& report, const std::string& origin)
 
 ConvertReport convert(const ConvertOptions& options) {
   check(options);
+  check_output_file(options.out);
   ConvertReport report;
   Converted converted = options.from == "vit" ? from_vit(options, report) : from_trecvit(options, report);
   if (!options.labels.empty()) converted.labels = read_labels(options.labels, report.config.classes);

@@ -1,9 +1,9 @@
 #include "io/model_file.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/json.h"
 #include "formats/npz.h"
 #include "formats/safetensors.h"
 #include "io/json_config.h"
@@ -20,6 +20,19 @@ std::vector<std::string> labels_of(const nlohmann::json& json) {
   std::vector<std::string> labels;
   for (const auto& label : json) labels.push_back(label.get<std::string>());
   return labels;
+}
+
+// Every array that a model of this architecture has must have its shape there, or be missing.
+void check_shapes(const ModelFile& file) {
+  nn::ParameterStore store;  // declares names and shapes; nothing is allocated
+  const TRecViT net(store, file.config);
+  for (const auto& p : store.all())
+    for (const auto& part : p.parts) {
+      const auto found = file.arrays.find(part.name);
+      if (found != file.arrays.end() && found->second.shape != part.shape)
+        throw Error(file.path.string(), ": '", part.name, "' has the shape ", shape_text(found->second.shape),
+                    "; its other arrays ask for ", shape_text(part.shape));
+    }
 }
 
 void check_against_shapes(const ModelFile& file) {
@@ -45,8 +58,8 @@ ModelConfig infer_config(const NamedArrays& arrays, const std::string& origin) {
     const auto found = arrays.find(name);
     if (found == arrays.end()) throw Error(origin, " is not a TRecViT model: it has no array '", name, "'");
     if (found->second.shape.size() != dimensions)
-      throw Error(origin, ": '", name, "' has the shape ", shape_text(found->second.shape), "; it must have ", dimensions,
-                  " dimensions");
+      throw Error(origin, ": '", name, "' has the shape ", shape_text(found->second.shape), "; it must have ",
+                  dimensions, " dimensions");
     for (const auto d : found->second.shape)
       if (d < 1) throw Error(origin, ": '", name, "' is empty");
     return found->second.shape;
@@ -96,20 +109,21 @@ ModelFile read_model(const fs::path& given) {
       throw Error(given.string(), " holds no model.safetensors; give a model file or a checkpoint folder");
     throw Error("no model at ", given.string(), "; give a .safetensors, an official .npz or a checkpoint folder");
   }
+  Safetensors read;
   if (file.path.extension() == ".npz") {
-    file.arrays = read_npz(file.path);
-    file.config = infer_config(file.arrays, file.path.string());
-    file.preprocessing.size = file.config.image_height;
-    return file;
+    read.arrays = read_npz(file.path);
+  } else {
+    read = read_safetensors(file.path);
   }
-  Safetensors read = read_safetensors(file.path);
   file.arrays = std::move(read.arrays);
   const auto architecture = read.metadata.find("architecture");
   if (architecture == read.metadata.end()) {
     file.config = infer_config(file.arrays, file.path.string());
     file.preprocessing.size = file.config.image_height;
+    check_shapes(file);
     return file;
   }
+  file.described = true;
   try {
     from_json(nlohmann::json::parse(architecture->second), file.config, "architecture");
     if (read.metadata.count("labels")) file.labels = labels_of(nlohmann::json::parse(read.metadata.at("labels")));
@@ -122,6 +136,7 @@ ModelFile read_model(const fs::path& given) {
     throw Error(file.path.string(), ": its metadata is damaged: ", failure.what());
   }
   check_against_shapes(file);
+  check_shapes(file);
   if (!file.labels.empty() && static_cast<std::int64_t>(file.labels.size()) != file.config.classes)
     throw Error(file.path.string(), ": its metadata names ", file.labels.size(), " labels for ", file.config.classes,
                 " classes");
@@ -133,7 +148,9 @@ namespace {
 // Bicubic resize of learned positions [1, from, C] between square grids.
 at::Tensor resized_positions(const at::Tensor& positions, std::int64_t to, const std::string& origin) {
   const std::int64_t from = positions.size(1), width = positions.size(2);
-  const auto side = [](std::int64_t n) { return static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(n)))); };
+  const auto side = [](std::int64_t n) {
+    return static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(n))));
+  };
   const std::int64_t a = side(from), b = side(to);
   if (a * a != from || b * b != to)
     throw Error(origin, ": positions of ", from, " patches cannot be resized to ", to, "; both grids must be square");
@@ -175,7 +192,8 @@ LoadReport load_parameters(nn::ParameterStore& store, const NamedArrays& arrays,
   for (const auto& [name, array] : arrays)
     if (!names.count(name)) report.unexpected.push_back(name);
   if (options.strict && !report.missing.empty())
-    throw Error(origin, " lacks ", report.missing.size(), " arrays of this model, the first is '", report.missing.front(), "'");
+    throw Error(origin, " lacks ", report.missing.size(), " arrays of this model, the first is '",
+                report.missing.front(), "'");
   if (options.strict && !report.unexpected.empty())
     throw Error(origin, " has ", report.unexpected.size(), " arrays that this model does not have, the first is '",
                 report.unexpected.front(), "'");
@@ -187,8 +205,7 @@ NamedArrays arrays_of(const nn::ParameterStore& store, const at::Tensor& flat) {
   const at::Tensor host = flat.detach().to(at::kCPU).contiguous();
   for (const auto& p : store.all())
     for (const auto& part : p.parts)
-      arrays[part.name] =
-          to_array(host.as_strided(part.shape, part.strides, p.value.storage_offset() + part.offset));
+      arrays[part.name] = to_array(host.as_strided(part.shape, part.strides, p.value.storage_offset() + part.offset));
   return arrays;
 }
 
@@ -211,13 +228,17 @@ void write_model(const fs::path& path, const NamedArrays& arrays, const ModelCon
                  const std::vector<std::string>& labels, const Preprocessing& preprocessing) {
   write_safetensors(path, arrays,
                     {{"format", kFormat},
-                     {"architecture", to_json(config).dump()},
-                     {"labels", nlohmann::json(labels).dump()},
-                     {"preprocessing", to_json(preprocessing).dump()}});
+                     {"architecture", json_text(to_json(config))},
+                     {"labels", json_text(nlohmann::json(labels))},
+                     {"preprocessing", json_text(to_json(preprocessing))}});
 }
 
 std::unique_ptr<Model> load_model(const fs::path& path, at::Device device, at::ScalarType dtype) {
   ModelFile file = read_model(path);
+  if (!file.picture_known())
+    throw Error(file.path.string(), " has positions for ", file.config.patches(),
+                " patches, no square grid, and does not ",
+                "tell the picture; `trecvit convert --image HxW` makes a model of it that does");
   auto model = std::make_unique<Model>();
   model->device = device;
   model->net = std::make_unique<TRecViT>(model->store, file.config);

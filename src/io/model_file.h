@@ -38,11 +38,16 @@ struct ModelFile {
   std::vector<std::string> labels;  // by class index; empty: the file does not tell
   Preprocessing preprocessing;
   NamedArrays arrays;  // by official name
+  // Metadata of ours tells picture and clips. Without it only the number of patches is known: the picture of `config` is
+  // then the square that has so many, or a row of them where no square has, and `preprocessing` the default.
+  bool described = false;
+
+  bool picture_known() const { return described || config.image_height == config.image_width; }
 };
 
 // `path`: .safetensors, .npz, or a folder that holds model.safetensors. The architecture comes from the metadata and is held
 // against the shapes; without metadata it comes from the shapes alone (a square picture is assumed).
-// Error: missing, broken, not a TRecViT (naming the array that tells).
+// Error: missing, broken, not a TRecViT, arrays that do not fit one another (naming the array that tells).
 ModelFile read_model(const std::filesystem::path& path);
 
 // The architecture that official arrays have. Error: an array that should be there is not, or contradicts another.
@@ -80,7 +85,7 @@ struct Model {
   at::Device device = at::kCPU;
 };
 
-// Reads, allocates on the device, fills. dtype fp32 or bf16.
+// Reads, allocates on the device, fills. dtype fp32 or bf16. Error: the picture is not known.
 std::unique_ptr<Model> load_model(const std::filesystem::path& path, at::Device device, at::ScalarType dtype = at::kFloat);
 
 }  // namespace trecvit

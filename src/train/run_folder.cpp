@@ -1,7 +1,8 @@
 #include "train/run_folder.h"
 
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include "core/json.h"
 
 namespace fs = std::filesystem;
 
@@ -49,6 +50,7 @@ bool of_evaluation(const nlohmann::json& line) {
 
 RunFolder::RunFolder(fs::path path, std::int64_t step, bool evaluated) : path_(std::move(path)) {
   make_folders(path_);
+  check_output_folder(path_ / "checkpoints");  // the first save may be hours away
   remove_pieces(path_);
   const std::int64_t evaluated_before = evaluated ? step + 1 : step;
   keep_lines(path_ / "train.jsonl", [&](const auto& line) { return step_of(line) <= step; });
@@ -65,20 +67,19 @@ void RunFolder::write_once(const std::string& config_yaml, const std::string& en
                            const std::vector<std::string>& labels) const {
   write_file(path_ / "config.resolved.yaml", config_yaml);
   write_file(path_ / "env.json", env_json);
-  write_file(path_ / "labels.json", nlohmann::json(labels).dump(1) + "\n");
+  write_file(path_ / "labels.json", json_text(nlohmann::json(labels), 1) + "\n");
 }
 
 void RunFolder::bad_videos(const std::vector<BadVideo>& bad, const Dataset& dataset, const std::string& during,
                            std::int64_t step) {
   for (const auto& video : bad)
-    bad_->line(nlohmann::ordered_json{{"step", step},
-                                      {"epoch", video.epoch},
-                                      {"during", during},
-                                      {"split", dataset.split},
-                                      {"id", dataset.samples[static_cast<std::size_t>(video.sample)].id},
-                                      {"path", video.path.string()},
-                                      {"error", video.message}}
-                   .dump());
+    bad_->line(json_text(nlohmann::ordered_json{{"step", step},
+                                                {"epoch", video.epoch},
+                                                {"during", during},
+                                                {"split", dataset.split},
+                                                {"id", dataset.samples[static_cast<std::size_t>(video.sample)].id},
+                                                {"path", video.path.string()},
+                                                {"error", video.message}}));
 }
 
 }  // namespace trecvit

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """dataset synth, check, list, stats; bench data. Usage: datasets_test.py --program build/trecvit"""
 import json
+import os
 import re
 import shutil
+import stat
 import struct
 from pathlib import Path
 
@@ -105,6 +107,25 @@ class Datasets(cli.Cli):
         self.assertEqual(len(lines), 1)
         fields = [re.sub(r"\\(.)", lambda m: {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}[m[1]], f) for f in lines[0].split("\t")]
         self.assertEqual(fields[:4], ["train", f"run/{name}", "empty", str(root / "train" / "run" / name)])
+
+    def test_bad_list_into_a_device_or_a_pipe(self):
+        root = self.synth("piped")
+        next(root.rglob("*.webm")).unlink()
+        # A null device of our own: what goes wrong here must not take the machine's away.
+        device = self.folder / "null"
+        try:
+            os.mknod(device, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+            device.write_text("")
+        except OSError:
+            device = None  # devices are for root
+        if device:
+            done = cli.trecvit("dataset", "check", "--data", root, "--bad-list", device)
+            self.assertEqual(done.returncode, 1)
+            self.assertTrue(device.is_char_device())
+        done = cli.trecvit("dataset", "check", "--data", root, "--bad-list", "/dev/stdout", "--json")
+        line, rest = done.stdout.decode().split("\n", 1)
+        self.assertEqual(line.split("\t")[2], "missing")
+        json.loads(rest)
 
     def test_stats(self):
         root, out = self.synth("measured"), self.folder / "pictures"

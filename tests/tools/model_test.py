@@ -1,14 +1,24 @@
 #!/usr/bin/env python3
 """One small model through every verb that takes one. Usage: model_test.py --program build/trecvit"""
+import functools
+import http.server
 import json
+import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import cli
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
 
 class Model(cli.Cli):
@@ -119,6 +129,29 @@ class Model(cli.Cli):
         told = json.loads(self.ok("inspect", "model", self.model, "--json"))
         self.assertEqual([told[key] for key in ("width", "depth", "heads", "lru_width", "classes")], [16, 1, 2, 16, 12])
         self.assertEqual(told["state_bytes"], 1 * (4 + 1) * 4 * 16 * 4)
+        self.assertEqual((told["image"], told["patches"], told["described"]), ([32, 32], 4, True))
+        self.assertIn("32 x 32 in patches of 16\n", self.ok("inspect", "model", self.model))
+
+    def test_inspect_invents_no_picture(self):
+        run, bare = self.folder / "six", self.folder / "six.safetensors"
+        self.ok("train", "--data", self.data, "--run-dir", run, "--max-steps", "1", *self.TINY)
+        content = (run / "checkpoints" / "last" / "model.safetensors").read_bytes()
+        (length,) = struct.unpack("<Q", content[:8])
+        header, data = json.loads(content[8:8 + length]), content[8 + length:]
+        del header["__metadata__"]
+        # Positions for 6 patches instead of 4, behind all other arrays.
+        positions = header.pop("tokenizer/pos_embedding")
+        begin, end = positions["data_offsets"]
+        for entry in header.values():
+            entry["data_offsets"] = [at - (end - begin) * (at > begin) for at in entry["data_offsets"]]
+        data = data[:begin] + data[end:] + bytes(6 * 16 * 4)
+        header["tokenizer/pos_embedding"] = {"dtype": "F32", "shape": [1, 6, 16], "data_offsets": [len(data) - 6 * 16 * 4, len(data)]}
+        told = json.dumps(header).encode()
+        bare.write_bytes(struct.pack("<Q", len(told)) + told + data)
+        shown = json.loads(self.ok("inspect", "model", bare, "--json"))
+        self.assertEqual((shown["image"], shown["patches"], shown["preprocessing"]["size"]), (None, 6, None))
+        self.assertIn("6 patches of 16 x 16; the file does not tell how they lie", self.ok("inspect", "model", bare))
+        self.fails(1, "predict", self.video, "-m", bare, "--device", "cpu", says=["6 patches", "--image"])
 
     def test_eval_and_offline_score(self):
         out = self.folder / "eval"
@@ -131,6 +164,130 @@ class Model(cli.Cli):
         gated = cli.trecvit("eval", "-m", self.model, "--data", self.data, "--device", "cpu", "--fail-under", "1", "--json")
         self.assertEqual(gated.returncode, 3, gated.stderr.decode())
         json.loads(gated.stdout)
+
+    def not_a_number(self):
+        """The model with a NaN in its classifier's bias."""
+        damaged = self.folder / "damaged.safetensors"
+        content = bytearray((self.model / "model.safetensors").read_bytes())
+        (length,) = struct.unpack("<Q", content[:8])
+        begin, _ = json.loads(content[8:8 + length])["decoder/cls_head/bias"]["data_offsets"]
+        content[8 + length + begin:8 + length + begin + 4] = struct.pack("<f", float("nan"))
+        damaged.write_bytes(content)
+        return damaged
+
+    def test_a_model_that_answers_nan_is_an_error_naming_the_video(self):
+        damaged = self.not_a_number()
+        words = ("-m", damaged, "--device", "cpu")
+        for how in ((), ("--fail-under", "0.99"), ("--check-parity",), ("--mode", "stream"), ("--json",)):
+            self.fails(1, "eval", "--data", self.data, *words, *how, says=["answer to video ", "not a number"])
+        for how in ("table", "jsonl", "csv"):
+            done = cli.trecvit("predict", self.video, *words, "--format", how)
+            self.assertEqual(done.returncode, 1)
+            self.assertNotIn(b"nan", done.stdout)
+            self.assertIn(self.video.name.encode(), done.stderr)
+        self.fails(1, "stream", self.video, *words, "--json", says=[self.video.name, "frame ", "not a number"])
+
+    def test_saved_predictions_that_are_no_numbers(self):
+        good = {"id": "16", "label": 0, "p": [0.75, 0.25]}
+        for bad in ("null", "NaN", "1e999"):
+            lines = json.dumps(good) + '\n{"id": "17", "label": 0, "p": [%s, 0.5]}\n' % bad
+            self.fails(1, "eval", "score", self.write("bad.jsonl", lines), "--fail-under", "0.5", says=["bad.jsonl:2"])
+        self.fails(1, "eval", "score", self.write("none.jsonl", ""), says=["none.jsonl", "no prediction"])
+
+    def test_nothing_readable_is_a_failure(self):
+        other, out = self.folder / "unreadable", self.folder / "unreadable_eval"
+        shutil.copytree(self.data, other)
+        for video in other.rglob("*.webm"):
+            video.write_text("words")
+        for how in ((), ("--json", "--out", out), ("--check-parity",)):
+            done = cli.trecvit("eval", "-m", self.model, "--data", other, "--device", "cpu", "--set", "data.max_bad_share=1", *how)
+            self.assertEqual((done.returncode, done.stdout), (1, b""), done.stderr.decode())
+            self.assertIn("none of the 12 videos", done.stderr.decode().splitlines()[-1])
+        self.assertEqual(len((out / "missing.txt").read_text().splitlines()), 12)
+        bad = sorted(other.rglob("*.webm"))[:2]
+        done = cli.trecvit("predict", *bad, "-m", self.model, "--device", "cpu")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(b"2 of 2", done.stderr)
+        self.fails(1, "stream", bad[0], "-m", self.model, "--device", "cpu", "--json", says=[bad[0].name])
+
+    def test_file_names_need_not_be_utf8(self):
+        """Nothing that is written about a video depends on its name being text."""
+        odd = os.fsdecode(b"caf\xe9")
+        root, run, out = self.folder / "odd", self.folder / "odd_run", self.folder / "odd_eval"
+        for split in ("train", "val"):
+            for label in (odd, "plain"):
+                place = root / split / label
+                place.mkdir(parents=True)
+                for i in range(4):
+                    shutil.copy(self.video, place / f"{odd}{i}.webm")
+                (place / f"{odd}_bad.webm").write_text("words")
+        self.ok("train", "--data", root, "--run-dir", run, "--max-steps", "2", *self.TINY, "--set", "data.max_bad_share=1")
+        bad = [json.loads(line) for line in (run / "bad_videos.jsonl").read_bytes().decode().splitlines()]
+        self.assertTrue(bad and all("caf\\xe9" in line["path"] for line in bad), bad)
+        model = run / "checkpoints" / "last"
+        # The class of that name is found again in the data set.
+        self.ok("eval", "-m", model, "--data", root, "--device", "cpu", "--out", out, "--json", "--set", "data.max_bad_share=1")
+        ids = [json.loads(line)["id"] for line in (out / "predictions.jsonl").read_bytes().decode().splitlines()]
+        self.assertEqual(len(set(ids)), 8)
+        video = root / "val" / "plain" / f"{odd}0.webm"
+        for words in (("predict", video, "-m", model, "--device", "cpu", "--format", "jsonl"),
+                      ("stream", video, "-m", model, "--device", "cpu", "--json")):
+            for line in self.ok(*words).splitlines():
+                self.assertTrue(json.loads(line)["source"].endswith("caf\\xe90.webm"))
+        self.assertEqual(self.ok("dataset", "list", "--data", root, "--json").count("caf\\\\xe90.webm"), 2)
+        self.ok("dataset", "stats", "--data", root, "--json")
+        done = cli.trecvit("dataset", "check", "--data", root, "--json", "--bad-list", self.folder / "odd.tsv")
+        problems = [p for split in json.loads(done.stdout)["splits"] for p in split["problems"] if p["kind"] == "unreadable"]
+        self.assertEqual(len(problems), 4)
+        self.assertIn(os.fsencode(odd), (self.folder / "odd.tsv").read_bytes())  # for rm, the bytes themselves
+
+    def test_outputs_that_cannot_be_written_are_told_first(self):
+        none = self.folder / "none" / "bad.tsv"
+        self.fails(1, "dataset", "check", "--data", self.data, "--bad-list", none, says=["none/bad.tsv"])
+        self.fails(1, "dataset", "check", "--data", self.data, "--bad-list", self.folder, says=["is a folder"])
+        below = self.video / "below"
+        damaged = ("-m", self.not_a_number(), "--device", "cpu")  # would fail at its first batch
+        self.fails(1, "eval", "--data", self.data, *damaged, "--out", below, says=["below"])
+        self.fails(1, "stream", self.video, *damaged, "--jsonl", none, says=["none/bad.tsv"])
+        self.fails(1, "dataset", "stats", "--data", self.data, "--out", below, says=["below"])
+        self.fails(1, "convert", self.folder / "no_such.npz", self.folder / "none" / "x.safetensors", says=["none/x.safetensors"])
+        self.fails(1, "inspect", "video", self.folder / "no_such.webm", "--frames", "0", "--out", none.with_suffix(".png"),
+                   says=["none/bad.png"])
+
+    def test_closed_standard_streams_do_not_catch_files(self):
+        run = self.folder / "closed"
+        words = [cli.PROGRAM, "train", "--data", self.data, "--run-dir", run, "--max-steps", "2", *self.TINY,
+                 "--set", "eval.every_epochs=1", "-v"]
+        done = subprocess.run(["bash", "-c", 'exec "$@" <&- >&- 2>&-', "_", *map(str, words)], timeout=240)
+        self.assertEqual(done.returncode, 0)
+        for name in ("train.jsonl", "metrics.jsonl", "bad_videos.jsonl"):
+            for line in (run / name).read_text().splitlines():
+                json.loads(line)
+        self.assertEqual(len((run / "train.jsonl").read_text().splitlines()), 2)
+
+    def test_the_process_has_its_name(self):
+        environment = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        words = ["stream", "-", "--raw", "48x32@10:rgb24", "-m", self.model, "--device", "cpu", "--stride", "1", "--json"]
+        running = subprocess.Popen([cli.PROGRAM, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        running.stdin.write(bytes(48 * 32 * 3))
+        running.stdin.flush()
+        running.stdout.readline()
+        self.assertEqual(Path(f"/proc/{running.pid}/comm").read_text().strip(), Path(cli.PROGRAM).name[:15])
+        running.communicate(timeout=60)
+
+    def test_an_address_is_not_a_pattern(self):
+        server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(Quiet, directory=self.video.parent))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/{self.video.name}?token=[1]*"
+        words = ("-m", self.model, "--device", "cpu", "--format", "jsonl")
+        here = json.loads(self.ok("predict", self.video, *words))
+        there = json.loads(self.ok("predict", address, *words))
+        listed = json.loads(self.ok("predict", self.write("addresses.txt", address + "\n"), *words))
+        server.shutdown()
+        server.server_close()
+        self.assertEqual((there["source"], there["topk"]), (address, here["topk"]))
+        self.assertEqual(listed, there)
 
     def test_classes_match_by_name(self):
         other = self.folder / "other"
