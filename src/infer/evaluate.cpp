@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "data/datasets/csv.h"
 #include "infer/transfer.h"
 
 namespace trecvit {
@@ -159,8 +160,9 @@ void write_report(const EvalReport& report, const Dataset& dataset, const std::v
     confusion << "\n";
   }
   for (const auto& bad : report.bad)
-    missing << dataset.samples[static_cast<std::size_t>(bad.sample)].id << "\t" << bad.path.string() << "\t"
-            << bad.message << "\n";
+    missing << datasets::tab_line(
+                   {dataset.samples[static_cast<std::size_t>(bad.sample)].id, bad.path.string(), bad.message})
+            << "\n";
   write_file(folder + "/predictions.jsonl", lines.str());
   write_file(folder + "/per_class.csv", classes.str());
   write_file(folder + "/confusion.csv", confusion.str());

@@ -32,7 +32,7 @@ class Cli(unittest.TestCase):
 
     def ok(self, *words, **how):
         done = trecvit(*words, **how)
-        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        self.assertEqual(done.returncode, 0, done.stderr.decode(errors="replace"))
         return done.stdout.decode()
 
     def fails(self, code, *words, says=(), **how):
