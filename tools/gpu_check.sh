@@ -75,11 +75,11 @@ in_parts() {
     checking+=($!)
   done
 }
-# To racecheck cuBLASLt's own kernels are full of races, and the largest tests take minutes.
+# To racecheck cuBLASLt's own kernels are full of races, and the largest tests take minutes, those of GpuLaunch to every tool.
 if wanted sanitize; then
   for tool in memcheck racecheck initcheck synccheck; do
-    chosen='*Gpu*'
-    [ $tool = racecheck ] && chosen='*Gpu*-GpuMatmul.MatchesTheReference*:*LargeFrames*'
+    chosen='*Gpu*-GpuLaunch.*'
+    [ $tool = racecheck ] && chosen='*Gpu*-GpuLaunch.*:GpuMatmul.MatchesTheReference*:*LargeFrames*'
     in_parts "sanitize_$tool" 200 compute-sanitizer --tool "$tool" --error-exitcode 9 "$bin/test_kernels" \
       --gtest_filter="${SANITIZE:-$chosen}"
   done

@@ -2,11 +2,9 @@
 //   - A block of threads computes 64 columns of up to 136 rows of D, as D' = B' A': B needs no transposing, and of the
 //     rows' side, which comes in eights, little is wasted.
 //   - Its weights, all of them, are on their way to shared memory while the kernel in front still runs. Activations
-//   come
-//     in pieces of 64 of the inner dimension, as many at once as there is room for.
+//     come in pieces of 64 of the inner dimension, as many at once as there is room for.
 //   - Where there are few columns, a cluster of up to 4 blocks shares the inner dimension; each of them adds up its
-//   part
-//     of the rows from what the others send, always in the same order.
+//     part of the rows from what the others send, always in the same order.
 //   - Results go from registers to memory.
 #include "kernels/bulk_copy.cuh"
 #include "kernels/launch.h"

@@ -4,6 +4,8 @@
 Usage: bench_test.py --program build/trecvit
 """
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,23 @@ import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--set", "model.variant=mu", "--set", "data.size=32", "--device", "cpu", "--threads", "1"]
+
+
+class Process(unittest.TestCase):
+    def spins(self, **environment):
+        """How often an idle thread of the program looks for work before it sleeps, as the OpenMP library itself says."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+        done = subprocess.run([cli.PROGRAM, "--version"], env={**clean, "OMP_DISPLAY_ENV": "VERBOSE", **environment},
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return int(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr)[-1])
+
+    def test_idle_threads_soon_sleep(self):
+        self.assertLessEqual(self.spins(), 1000)
+
+    def test_a_wait_policy_of_the_users_own_stays(self):
+        self.assertEqual(self.spins(GOMP_SPINCOUNT="54321"), 54321)
+        self.assertEqual(self.spins(OMP_WAIT_POLICY="passive"), 0)
 
 
 class Bench(cli.Cli):
