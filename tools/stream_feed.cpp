@@ -47,7 +47,7 @@ RawLayout parse_raw(const std::string& spec) {
   in >> layout.width >> cross >> layout.height >> at >> layout.fps >> colon >> format;
   const bool known = format == "rgb24" || format == "yuv420p";
   if (in.fail() || cross != 'x' || at != '@' || colon != ':' || !known || layout.width < 1 || layout.height < 1 ||
-      layout.width > 16384 || layout.height > 16384 || !(layout.fps > 0))
+      layout.width > 16384 || layout.height > 16384 || !(layout.fps >= 1e-3 && layout.fps <= 1e9))
     throw UsageError("--raw ", spec, " must look like 640x480@30:rgb24 or 640x480@30:yuv420p");
   if (format == "yuv420p") layout.format = video::RawFormat::kYuv420p;
   return layout;

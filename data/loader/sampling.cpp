@@ -15,11 +15,10 @@ constexpr double kSlack = 0.1;
 // frame's time is rounded too.
 double early(double fps) { return std::min(kSlack / fps, 0.001001); }
 
-double tick_time(double first, double fps, std::int64_t tick) { return first + static_cast<double>(tick) / fps; }
-
-std::int64_t tick_count(double first, double last, double fps) {
+// `seconds`: from the first frame to the last.
+std::int64_t tick_count(double seconds, double fps) {
   constexpr double kMost = 1 << 30;  // a damaged file may claim to last for ages
-  return static_cast<std::int64_t>(std::min((last - first) * fps + kSlack, kMost)) + 1;
+  return static_cast<std::int64_t>(std::min(seconds * fps + kSlack, kMost)) + 1;
 }
 
 // Of two neighbours around a tick; the later one when both are equally far, whatever the last bits of their times.
@@ -62,40 +61,42 @@ Sampling sampling_of(const DataConfig& config) {
 
 Timeline::Timeline(std::span<const double> times, double fps) : times_(times), fps_(fps), count_(std::ssize(times)) {
   ensure(!times.empty(), "a timeline without frames");
-  if (fps_ > 0) count_ = tick_count(times.front(), times.back(), fps_);
+  if (fps_ > 0) count_ = tick_count(times.back() - times.front(), fps_);
 }
 
 std::int64_t Timeline::frame(std::int64_t tick) const {
   if (fps_ <= 0) return tick;
-  const double time = tick_time(times_.front(), fps_, tick);
-  const auto there = std::lower_bound(times_.begin(), times_.end(), time - early(fps_)) - times_.begin();
+  const double first = times_.front(), time = static_cast<double>(tick) / fps_;
+  const auto comes_before = [first](double frame, double wanted) { return frame - first < wanted; };
+  const auto there = std::lower_bound(times_.begin(), times_.end(), time - early(fps_), comes_before) - times_.begin();
   if (there == 0) return 0;
   if (there == std::ssize(times_)) return there - 1;
   const auto at = static_cast<std::size_t>(there);
-  return earlier_is_nearer(times_[at - 1], time, times_[at]) ? there - 1 : there;
+  return earlier_is_nearer(times_[at - 1] - first, time, times_[at] - first) ? there - 1 : there;
 }
 
 Pace::Turns Pace::arrive(double pts_s) {
   constexpr double kLongestGap = 65536;  // ticks
   const bool begins = seen_++ == 0;
   if (fps_ <= 0) return {.now = (seen_ - 1) % stride_ == 0};
-  if (begins || (pts_s - last_) * fps_ > kLongestGap) {
+  if (begins || (pts_s - first_ - last_) * fps_ > kLongestGap) {
     first_ = pts_s;
     next_ = 0;
   }
+  const double now = pts_s - first_;
   Turns turns;
   for (;; next_ += stride_) {
-    const double time = tick_time(first_, fps_, next_);
-    if (pts_s < time - early(fps_)) break;
-    ++(next_ > 0 && earlier_is_nearer(last_, time, pts_s) ? turns.before : turns.now);
+    const double time = static_cast<double>(next_) / fps_;
+    if (now < time - early(fps_)) break;
+    ++(next_ > 0 && earlier_is_nearer(last_, time, now) ? turns.before : turns.now);
   }
-  last_ = pts_s;
+  last_ = now;
   return turns;
 }
 
 Pace::Turns Pace::end() {
   if (fps_ <= 0 || seen_ == 0) return {};
-  const std::int64_t ticks = tick_count(first_, last_, fps_) - next_;
+  const std::int64_t ticks = tick_count(last_, fps_) - next_;
   return {.before = ticks > 0 ? (ticks - 1) / stride_ + 1 : 0};
 }
 

@@ -61,9 +61,10 @@ class Pace {
  private:
   std::int64_t stride_;
   double fps_;
-  std::int64_t seen_ = 0;        // frames
-  std::int64_t next_ = 0;        // tick
-  double first_ = 0, last_ = 0;  // times of frames: where ticks count from, and of the latest
+  std::int64_t seen_ = 0;  // frames
+  std::int64_t next_ = 0;  // tick
+  double first_ = 0;       // time of the frame where ticks count from
+  double last_ = 0;        // of the latest frame, from there
 };
 
 // A clip for training from a video of `count` > 0 ticks: dense starts anywhere, uniform takes any tick of each segment.

@@ -126,6 +126,7 @@ struct FrameFolder::Impl {
   }
 
   void read(const fs::path& path) {
+    if (!is_regular(path)) throw Error("picture ", path.string(), " is no regular file");
     const std::string bytes = read_file(path);
     const Handle<AVCodecContext> context = open_codec(picture_codec(bytes), path);
     av_packet_unref(packet.get());

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "data/video/decoder.h"
+#include "data/video/frame_folder.h"
 #include "data/video/live_input.h"
 #include "video_support.h"
 
@@ -44,6 +45,15 @@ TEST(VideoLive, APipeInADataSetIsRefusedAtOnce) {
   EXPECT_THAT(error_of([&] { Decoder decoder("/dev/null"); }), HasSubstr("is a device"));
   EXPECT_THAT(error_of([&] { Decoder decoder("-"); }), HasSubstr("does not exist"))
       << "standard input, for live sources";
+}
+
+TEST(VideoLive, APipeAmongExtractedFramesIsRefusedAtOnce) {
+  Folder folder;
+  const Pipe pipe(folder / "img_00001.jpg");
+  FrameFolder frames(std::filesystem::path(pipe.path()).parent_path());
+  const std::int64_t numbers[] = {0};
+  EXPECT_THAT(error_of([&] { frames.decode(numbers, [](std::size_t, const Frame&) {}); }),
+              HasSubstr("img_00001.jpg is no regular file"));
 }
 
 TEST(VideoLive, APipeIsReadAsItsBytesArrive) {
