@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <sstream>
 
 #include "core/file.h"
 
@@ -91,19 +92,45 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   return best;
 }
 
+namespace {
+
+// Whether there is anything but comments. UsageError: more than one document. YAML::LoadAll would tell, but never ends on
+// a file such as ",".
+bool check_one_document(const std::string& content, const std::filesystem::path& file) {
+  int documents = 0;
+  bool anything = false, open = false;  // open: the current document has a line
+  std::istringstream lines(content);
+  for (std::string line; std::getline(lines, line);) {
+    const auto first = line.find_first_not_of(" \t\r");
+    const bool marker = (line.starts_with("---") || line.starts_with("...")) && (line.size() == 3 || line[3] <= ' ');
+    if (marker) {
+      open = false;
+      if (line.find_first_not_of(" \t\r", 3) == std::string::npos) continue;
+    } else if (first == std::string::npos || line[first] == '#' || line[first] == '%') {
+      continue;
+    }
+    anything = true;
+    if (!open) ++documents;
+    open = true;
+  }
+  if (documents > 1)
+    throw UsageError(file.string(), " holds ", documents, " documents, separated by '---'; it must hold one");
+  return anything;
+}
+
+}  // namespace
+
 void ConfigSource::load(const std::filesystem::path& yaml_file) {
   YAML::Node root;
+  bool empty = false;
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(read_file(yaml_file));
-    if (documents.size() > 1)
-      throw UsageError(yaml_file.string(), " holds ", documents.size(),
-                       " documents, parted by '---'; it must hold one");
-    if (documents.empty()) return;
-    root = documents.front();
+    const std::string content = read_file(yaml_file);
+    empty = !check_one_document(content, yaml_file);
+    root = YAML::Load(content);
   } catch (const YAML::Exception& failure) {
     throw UsageError(yaml_file.string(), ":", failure.mark.line + 1, ": not valid YAML: ", failure.msg);
   }
-  if (root.IsNull()) return;
+  if (root.IsNull() && empty) return;
   if (!root.IsMap()) throw UsageError(yaml_file.string(), " must be a YAML map such as 'train: {lr: 1e-4}'");
   const auto keep = [&](const std::string& key, const std::string& value, const std::string& origin, bool section) {
     values_[key] = {value, origin, section};

@@ -178,5 +178,19 @@ TEST(Config, WhatIsShownReadsBackTheSame) {
   EXPECT_EQ(back.train.lr, config.train.lr);
 }
 
+// yaml-cpp's own loop over documents never ends on the first of these.
+TEST(Config, AFileOfPunctuationIsRefused) {
+  const auto path = std::filesystem::temp_directory_path() / text("config_punctuation_", ::getpid(), ".yaml");
+  for (const char* content : {",", "]", "~", "- a", "word"}) {
+    write_file(path, content);
+    EXPECT_THROW(ConfigSource().load(path), UsageError) << content;
+  }
+  for (const char* content : {"", "# nothing\n", "---\n", "---\n# nothing\n...\n"}) {
+    write_file(path, content);
+    EXPECT_NO_THROW(ConfigSource().load(path)) << content;
+  }
+  std::filesystem::remove(path);
+}
+
 }  // namespace
 }  // namespace trecvit
