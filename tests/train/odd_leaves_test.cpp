@@ -42,7 +42,7 @@ TEST(OddLeaves, StepsLeaveTheGapsAtZeroAndOutOfTheNorm) {
       p.value.grad().fill_(0.5);
       squares += 0.25 * static_cast<double>(p.value.numel());
     }
-    EXPECT_NEAR(optimizer.step(run.store.flat_grad(), /*lr=*/1e-2, /*clip=*/1).item<double>(), std::sqrt(squares),
+    EXPECT_NEAR(optimizer.step(run.store.flat_grad(), at::ones({1}), /*lr=*/1e-2, /*clip=*/1).item<double>(), std::sqrt(squares),
                 1e-5);
   }
   for (const at::Tensor& flat : {run.store.flat(), optimizer.mean, optimizer.square})
@@ -53,7 +53,7 @@ TEST(OddLeaves, DecayedLeavesAloneDecay) {
   Trained run;
   const at::Tensor before = run.store.flat().clone();
   AdamW optimizer(run.store.flat(), run.store.decayed_count(), {.weight_decay = 0.5});
-  optimizer.step(run.store.flat_grad(), /*lr=*/0.1);  // without a gradient only the decay moves values
+  optimizer.step(run.store.flat_grad(), at::ones({1}), /*lr=*/0.1);  // without a gradient only the decay moves values
   for (const auto& p : run.store.all()) {
     const at::Tensor was = before.narrow(0, p.value.storage_offset(), p.value.numel()).view(p.shape);
     EXPECT_TRUE(at::allclose(p.value.detach(), p.decay ? was * 0.95 : was)) << p.parts.front().name;
