@@ -126,29 +126,28 @@ __global__ __launch_bounds__(kWarps* kWarpLanes) void write_gradients(const Forg
   if (t + 1 < keys) dlog_f[(t + 1) * cells + at.cell] = static_cast<float>(here - two.first);
 }
 
-unsigned grid_of(std::int64_t cells, std::int64_t tiles) {
-  return static_cast<unsigned>(tiles * ceil_div(cells, kWarps));
-}
+// A warp to a tile of a cell.
+dim3 grid_of_tiles(std::int64_t cells, std::int64_t tiles) { return grid_of(tiles * ceil_div(cells, kWarps)); }
 
 }  // namespace
 
 void launch_forgetting_decays(const float* log_f, const ForgettingDecays& decays, std::int64_t cells,
                               std::int64_t queries, std::int64_t keys, cudaStream_t stream) {
-  const unsigned grid = grid_of(cells, ceil_div(keys, kTile));
+  const dim3 grid = grid_of_tiles(cells, ceil_div(keys, kTile));
   sum_in_tiles<<<grid, kWarps * kWarpLanes, 0, stream>>>(log_f, decays, cells, queries, keys);
   check_launch("forgetting_attention decays");
-  join_decays<<<static_cast<unsigned>(cells), kScanThreads, 0, stream>>>(decays, queries, keys);
+  join_decays<<<grid_of(cells), kScanThreads, 0, stream>>>(decays, queries, keys);
   check_launch("forgetting_attention decays, joined");
 }
 
 void launch_forgetting_gate_gradients(const ForgettingSums& sums, float* dlog_f, std::int64_t cells, std::int64_t keys,
                                       cudaStream_t stream) {
   const std::int64_t tiles = ceil_div(keys, kTile);
-  sum_gradients_in_tiles<<<grid_of(cells, tiles), kWarps * kWarpLanes, 0, stream>>>(sums, cells, tiles);
+  sum_gradients_in_tiles<<<grid_of_tiles(cells, tiles), kWarps * kWarpLanes, 0, stream>>>(sums, cells, tiles);
   check_launch("forgetting_attention gate gradients");
-  join_gradients<<<static_cast<unsigned>(cells), kScanThreads, 0, stream>>>(sums, tiles);
+  join_gradients<<<grid_of(cells), kScanThreads, 0, stream>>>(sums, tiles);
   check_launch("forgetting_attention gate gradients, joined");
-  write_gradients<<<grid_of(cells, tiles), kWarps * kWarpLanes, 0, stream>>>(sums, dlog_f, cells, tiles, keys);
+  write_gradients<<<grid_of_tiles(cells, tiles), kWarps * kWarpLanes, 0, stream>>>(sums, dlog_f, cells, tiles, keys);
   check_launch("forgetting_attention gate gradients, written");
 }
 
