@@ -357,11 +357,11 @@ bool Run::evaluate_classes() {
   } catch (const Stopped&) {
     return false;
   }
+  folder_->bad_videos(report.bad, val_set_, "evaluation", progress_.step);
   if (report.n == 0)
     throw Error("none of the ", val_set_.samples.size(), " videos of split ", val_set_.split, " could be evaluated",
                 report.bad.empty() ? "" : " (" + report.bad.front().message + ")", "; step ", progress_.step,
                 " is saved, and the same command evaluates it again");
-  folder_->bad_videos(report.bad, val_set_, "evaluation", progress_.step);
   result_.top1 = report.top1;
   if (report.top1 > progress_.best_top1) {
     progress_.best_top1 = report.top1;
