@@ -61,9 +61,9 @@ class Recording {
 
 }  // namespace
 
-Replay::Replay(at::Device device, const std::function<void()>& rehearsal, const std::function<void()>& work)
-    : graph_(std::make_unique<Graph>()) {
+Replay::Replay(at::Device device, const std::function<void()>& rehearsal, const std::function<void()>& work) {
   ensure(device.is_cuda(), "a graph on ", device);
+  graph_ = std::make_unique<Graph>();  // asks the driver, which may not be there
   const c10::cuda::CUDAGuard on(device);
   const auto before = c10::cuda::getCurrentCUDAStream();
   // The stream that everything else waits for cannot be recorded.
