@@ -1,4 +1,4 @@
-// What kernels may count on of the current GPU.
+// Features of the current GPU that kernels may use.
 #pragma once
 
 #include <cuda_runtime.h>

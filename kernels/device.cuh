@@ -9,7 +9,7 @@ namespace trecvit::kernels {
 
 // Note [Early starts]
 // A kernel launched by launch_dependent() (launch.h) starts as soon as every block of the kernel before it on the
-// stream has called let_next_start() or ended; where it waits, until that kernel has ended and its writes are visible.
+// stream has called pdl_launch_dependents() or ended; where it waits, until that kernel has ended and its writes are visible.
 //   - It must wait before it reads what the kernel before it wrote, and before it writes at all, for that one may still
 //     be reading there.
 //   - Every block must wait, one without work too: a kernel that ends without having waited would let the next one
@@ -18,12 +18,12 @@ namespace trecvit::kernels {
 //     that let the next one start before they wait themselves, as norms do, more than two run at once.
 //   - A kernel that changes parameters must not let the next one start early.
 // Both do nothing in code for GPUs before 9.0; launch_dependent() launches that plainly.
-__device__ __forceinline__ void wait_for_previous() {
+__device__ __forceinline__ void pdl_wait() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
-__device__ __forceinline__ void let_next_start() {
+__device__ __forceinline__ void pdl_launch_dependents() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 #endif

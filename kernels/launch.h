@@ -29,7 +29,7 @@ void allow_shared_memory(void (*kernel)(Arguments...), int bytes) {
   }
 }
 
-// What a block of the current device may have at most when it asks, bytes.
+// The most shared memory that a block of the current device can opt in to, bytes.
 inline int largest_shared_memory() {
   int device = 0, bytes = 0;
   cudaError_t status = cudaGetDevice(&device);

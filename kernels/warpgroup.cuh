@@ -1,4 +1,4 @@
-// What products by a warpgroup of four warps have in common (PTX ISA, section "Asynchronous warpgroup level matrix
+// Shared by products of a warpgroup, four warps (PTX ISA, section "Asynchronous warpgroup level matrix
 // instructions"); code for 90a alone. Sums are laid out as those of mma.m16n8k16 are, 16 rows to a warp. Operands in
 // shared memory are rows of 128 bytes, one after the other, from a multiple of 1,024 bytes on, whose 16-byte chunks are
 // permuted as the hardware's mode of 128 bytes does: chunk c of row r is at c ^ r % 8.
@@ -18,7 +18,7 @@ __device__ __forceinline__ void share_copies() { asm volatile("fence.proxy.async
 __device__ __forceinline__ void begin_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ __forceinline__ void commit_products() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
-// What describes an operand at `address` to the hardware: the mode, and 1,024 bytes between groups of eight rows.
+// The descriptor of an operand at `address`: the mode, and 1,024 bytes between groups of eight rows.
 __device__ __forceinline__ std::uint64_t describe(std::uint32_t address) {
   constexpr std::uint64_t kMode128 = std::uint64_t{1} << 62, kGroup = 1024 / 16;
   return kMode128 | kGroup << 32 | kGroup << 16 | (address / 16 & 0x3fff);

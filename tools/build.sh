@@ -7,7 +7,7 @@ jobs=$(nproc)
 # A file that sees LibTorch takes 1.5 GB to compile.
 memory_gb=$(awk '/MemAvailable/ {print int($2 / 1500000)}' /proc/meminfo)
 [ "$memory_gb" -lt "$jobs" ] && jobs=$((memory_gb > 0 ? memory_gb : 1))
-# What CMake found out about a compiler stays in its cache and its files, even when the compiler has gone.
+# CMake keeps what it found out about a compiler, even when the compiler has gone.
 forget=()
 if ! cmp -s .deps/toolchain build/toolchain; then
   forget=(-U 'CMAKE_CUDA_*' -U 'CUDA*')

@@ -113,7 +113,7 @@ void add_problem(CheckReport& report, const Dataset& dataset, std::size_t i, Pro
   report.problems.push_back({static_cast<std::int64_t>(i), sample.id, sample.path, kind, std::move(sentence)});
 }
 
-// What a sample shows: a file, or a part of one.
+// A sample's source: a file, or a part of one.
 std::string part_of(const Sample& sample) {
   return sample.path.string() + "\n" + config_text(sample.start_s) + "\n" + config_text(sample.end_s);
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/config.h"
+#include "config/data.h"
 
 namespace trecvit {
 

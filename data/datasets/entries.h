@@ -1,4 +1,4 @@
-// What lists, JSON lines and class folders have in common: entries with a path and a label still as text. Internal to
+// Shared by lists, JSON lines and class folders: entries with a path and a label still as text. Internal to
 // data/datasets.
 #pragma once
 
@@ -20,7 +20,7 @@ struct Entry {
   std::size_t line = 0;     // from 1
 };
 
-// What a file lists.
+// The entries of a list.
 struct Entries {
   fs::path file;
   std::vector<Entry> entries;

@@ -11,7 +11,7 @@
 namespace trecvit::datasets {
 namespace {
 
-// What the parser complains of, without the library's own numbering.
+// The parser's message without the library's error number.
 std::string complaint(const Json::exception& error) {
   const std::string what = error.what();
   const auto colon = what.find(": ");

@@ -1,4 +1,4 @@
-// What the videos of a split are like.
+// Statistics of the videos of a split.
 #pragma once
 
 #include <cstdint>

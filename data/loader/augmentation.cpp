@@ -116,12 +116,12 @@ Augmentation draw_augmentation(const AugmentConfig& config, int size, Rng& rng) 
   return drawn;
 }
 
-bool changes_levels(const AugmentConfig& config) {
+bool changes_pixels(const AugmentConfig& config) {
   return config.enabled && (config.brightness > 0 || config.contrast > 0 || config.saturation > 0 || config.hue > 0 ||
                             config.grey > 0 || config.rand_augment > 0 || config.erase > 0);
 }
 
-void change(const Augmentation& augmentation, const ClipView& clip) {
+void augment_clip(const Augmentation& augmentation, const ClipView& clip) {
   if (augmentation.brightness != 0 || augmentation.contrast != 1) {
     map_levels(clip, light(augmentation.brightness, augmentation.contrast));
   }

@@ -1,10 +1,10 @@
-// What training changes about a clip: drawn once, applied to all its frames alike.
+// Augmentation of a clip: drawn once, applied to all its frames alike.
 #pragma once
 
 #include <optional>
 #include <vector>
 
-#include "data/config.h"
+#include "config/data.h"
 #include "data/loader/preprocess.h"
 #include "data/transforms/clip_ops.h"
 #include "data/transforms/rand_augment.h"
@@ -26,9 +26,9 @@ struct Augmentation {
 Augmentation draw_augmentation(const AugmentConfig& config, int size, Rng& rng);
 
 // Whether change() may do anything to a clip that was drawn so.
-bool changes_levels(const AugmentConfig& config);
+bool changes_pixels(const AugmentConfig& config);
 
 // All but the crop, in the order of the members; the clip holds the pixels that the crop gave.
-void change(const Augmentation& augmentation, const ClipView& clip);
+void augment_clip(const Augmentation& augmentation, const ClipView& clip);
 
 }  // namespace trecvit

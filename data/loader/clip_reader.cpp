@@ -63,16 +63,16 @@ void ClipReader::choose_frames(const Timeline& timeline, std::int64_t first, std
 }
 
 void ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target) {
-  changes_.assign(static_cast<std::size_t>(options_.clips), {});
+  augmentations_.assign(static_cast<std::size_t>(options_.clips), {});
   last_.assign(static_cast<std::size_t>(options_.clips), {});
   if (options_.training) {
     for (std::int64_t clip = 0; clip < options_.clips; ++clip) {
       Rng rng(options_.seed, mix(stream(epoch, number, clip), stream_id("changes")));
-      changes_[static_cast<std::size_t>(clip)] = draw_augmentation(options_.augment, preprocess_.size(), rng);
+      augmentations_[static_cast<std::size_t>(clip)] = draw_augmentation(options_.augment, preprocess_.size(), rng);
     }
   }
   crops_.clear();
-  for (const Augmentation& of_clip : changes_) {
+  for (const Augmentation& of_clip : augmentations_) {
     for (std::int64_t crop = 0; crop < options_.crops; ++crop)
       crops_.push_back(options_.training ? of_clip.crop : evaluation_crop(crop, options_.crops));
   }
@@ -94,14 +94,14 @@ void ClipReader::read(const Sample& sample, std::int64_t epoch, std::int64_t num
   }
   watch.lap(times_.open_s);
   for (std::int64_t clip = 0; options_.training && !target.planes && clip < options_.clips; ++clip) {
-    change(changes_[static_cast<std::size_t>(clip)],
+    augment_clip(augmentations_[static_cast<std::size_t>(clip)],
            {.pixels = target.pixels + static_cast<std::size_t>(clip) * preprocess_.bytes(),
             .frame_step = target.frame_step,
             .frames = options_.sampling.frames,
             .height = preprocess_.size(),
             .width = preprocess_.size()});
   }
-  watch.lap(times_.change_s);
+  watch.lap(times_.augment_s);
 }
 
 template <class Source>
@@ -109,7 +109,7 @@ void ClipReader::decode(Source& source, const Target& target, Stopwatch& watch) 
   watch.lap(times_.open_s);
   source.decode(numbers_, [&](std::size_t k, const video::Frame& frame) {
     watch.lap(times_.decode_s);
-    keep(k, frame, target);
+    extract_planes(k, frame, target);
     watch.lap(times_.convert_s);
   });
   watch.lap(times_.decode_s);
@@ -149,7 +149,7 @@ void ClipReader::read_folder(const Sample& sample, std::int64_t epoch, std::int6
 }
 
 // Converts one frame for all crops of its clip.
-void ClipReader::keep(std::size_t k, const video::Frame& frame, const Target& target) {
+void ClipReader::extract_planes(std::size_t k, const video::Frame& frame, const Target& target) {
   ++times_.kept;
   const std::int64_t frames = options_.sampling.frames;
   const std::size_t picture = preprocess_.bytes(), crops = static_cast<std::size_t>(options_.crops);
@@ -164,7 +164,7 @@ void ClipReader::keep(std::size_t k, const video::Frame& frame, const Target& ta
     if (again) {
       std::copy_n(&target.planes->pictures[at(last.t, last.clip)], crops, &target.planes->pictures[at(t, clip)]);
     } else {
-      preprocess_.keep(frame, cut, *target.planes, at(t, clip));
+      preprocess_.extract_planes(frame, cut, *target.planes, at(t, clip));
     }
   } else {
     const auto at = [&](std::int64_t at_t, std::int64_t of_clip) {

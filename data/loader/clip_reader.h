@@ -30,11 +30,11 @@ class ClipReader {
  public:
   explicit ClipReader(const ClipReaderOptions& options) : options_(options), preprocess_(options.size) {}
 
-  // RGB levels, or with `planes` what another device makes them of.
+  // RGB pixels, or with `planes` what another device makes them of.
   struct Target {
     std::uint8_t* pixels = nullptr;   // frame 0 of the first view
     std::size_t frame_step = 0;       // bytes from a frame to the next of the same view; views follow one another
-    video::Planes* planes = nullptr;  // what it held is lost; pictures: [T, views]. Training must not change levels
+    video::Planes* planes = nullptr;  // what it held is lost; pictures: [T, views]. Training must not change pixels
   };
 
   // Writes clips x crops views (crops fastest) of T frames each. Depends on (options, epoch, number, file) only.
@@ -42,7 +42,7 @@ class ClipReader {
   void read(const Sample& sample, std::int64_t epoch, std::int64_t number, const Target& target);
 
   // Whether clip `clip` of the last read() was mirrored.
-  bool flipped(std::int64_t clip) const { return changes_[static_cast<std::size_t>(clip)].crop.flip; }
+  bool flipped(std::int64_t clip) const { return augmentations_[static_cast<std::size_t>(clip)].crop.flip; }
 
   // Sums since the last call, bad videos included.
   LoadTimes take_times() { return std::exchange(times_, {}); }
@@ -58,13 +58,13 @@ class ClipReader {
   // Decodes the chosen frames; Source: video::Decoder or video::FrameFolder.
   template <class Source>
   void decode(Source& source, const Target& target, Stopwatch& watch);
-  void keep(std::size_t k, const video::Frame& frame, const Target& target);
+  void extract_planes(std::size_t k, const video::Frame& frame, const Target& target);
 
   ClipReaderOptions options_;
   Preprocess preprocess_;
   LoadTimes times_;
   std::vector<std::int64_t> numbers_;  // [clips, T]
-  std::vector<Augmentation> changes_;  // [clips]
+  std::vector<Augmentation> augmentations_;  // [clips]
   std::vector<Crop> crops_;            // [clips, crops]
   struct Last {
     std::int64_t number =

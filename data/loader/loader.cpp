@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::int64_t kWindowVideos = 4096;  // enough that chance moves a share of 8 % by less than 2 %
 
-// What became of one video of a batch.
+// The result of reading one video of a batch.
 struct Outcome {
   std::int64_t sample = 0;
   std::vector<std::int64_t> labels;  // by clip
@@ -46,7 +46,7 @@ void check(const LoaderOptions& o) {
           "a divisor of the batch");
   require(o.world >= 1 && o.rank >= 0 && o.rank < o.world, "rank", o.rank, "below the number of processes");
   require(o.start_batch >= 0, "start_batch", o.start_batch, "at least 0");
-  ensure(!(o.planes && o.training && changes_levels(o.augment)), "levels that are changed must be there");
+  ensure(!(o.planes && o.training && changes_pixels(o.augment)), "pixels that are changed must be there");
 }
 
 ClipReaderOptions reader_options(const DataConfig& config, const LoaderOptions& o) {

@@ -7,17 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "data/config.h"
+#include "config/data.h"
 #include "data/datasets/dataset.h"
 #include "data/loader/load_times.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 
 namespace trecvit {
 
 struct ClipBatch {
   std::int64_t frames = 0, clips = 0, height = 0, width = 0;  // T, B, pixels
-  std::vector<std::uint8_t> video;                            // [T, B, height, width, 3], RGB levels
-  std::vector<video::Planes> planes;                          // LoaderOptions::planes: instead of levels, by video
+  std::vector<std::uint8_t> video;                            // [T, B, height, width, 3], RGB pixels
+  std::vector<video::Planes> planes;                          // LoaderOptions::planes: instead of pixels, by video
   std::vector<std::int64_t> labels;                           // [B], after the flip; -1: not known
   std::vector<std::int64_t> samples;                          // [B], index in Dataset::samples
   std::vector<std::int64_t> views;                            // [B], clip * crops + crop; in training: the repeat
@@ -38,7 +38,7 @@ struct LoaderOptions {
   std::vector<std::int64_t> recent_bad;  // recent_bad() of the loader that this one goes on from
   bool shuffle_frames =
       false;            // evaluation: each clip's frames in an order drawn by sample, to test what order is worth
-  bool planes = false;  // batches hold decoded planes for another device to convert; training must not change levels
+  bool planes = false;  // batches hold decoded planes for another device to convert; training must not change pixels
 };
 
 // A video that could not be read.
@@ -72,7 +72,7 @@ class Loader {
   // Bad videos of the batches that next() delivered since the last call, in the order of the batches.
   std::vector<BadVideo> take_bad();
 
-  // What max_bad_share is held against: the position of its batch for every bad video among the last ones, ascending.
+  // For max_bad_share: the position of its batch for every bad video among the last ones, ascending.
   std::vector<std::int64_t> recent_bad() const;
 
  private:

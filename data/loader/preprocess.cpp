@@ -42,13 +42,13 @@ void Preprocess::operator()(const video::Frame& frame, const Crop& crop, std::ui
   video::convert(frame, place(crop, frame.width, frame.height), size_, size_, rgb);
 }
 
-void Preprocess::keep(const video::Frame& frame, std::span<const Crop> crops, video::Planes& planes,
+void Preprocess::extract_planes(const video::Frame& frame, std::span<const Crop> crops, video::Planes& planes,
                       std::size_t at) const {
-  // Times the bytes of the levels. Copying saves little time beyond it (docs/benchmarks.md), and takes memory.
+  // Times the bytes of the pixels. Copying saves little time beyond it (docs/benchmarks.md), and takes memory.
   constexpr std::size_t kMost = 3;
   std::vector<video::View> views;
   for (const Crop& crop : crops) views.push_back(place(crop, frame.width, frame.height));
-  video::keep(frame, views, size_, size_, kMost * views.size() * bytes(), planes.samples, &planes.pictures[at]);
+  video::extract_planes(frame, views, size_, size_, kMost * views.size() * bytes(), planes.samples, &planes.pictures[at]);
 }
 
 }  // namespace trecvit

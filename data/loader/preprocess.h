@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 
 namespace trecvit {
 
@@ -40,7 +40,7 @@ class Preprocess {
 
   // The same left to another device, of several crops: appends to planes.samples, sets planes.pictures[at ...].
   // Pictures much larger than what becomes of them are converted all the same.
-  void keep(const video::Frame& frame, std::span<const Crop> crops, video::Planes& planes, std::size_t at) const;
+  void extract_planes(const video::Frame& frame, std::span<const Crop> crops, video::Planes& planes, std::size_t at) const;
 
   int size() const { return size_; }
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_) * 3; }

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "core/rng.h"
-#include "data/config.h"
+#include "config/data.h"
 
 namespace trecvit {
 

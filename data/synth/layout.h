@@ -22,7 +22,7 @@ struct Clip {
   std::filesystem::path path;    // below the data set's folder
 };
 
-// What the index says of a rendered video.
+// The index entry of a rendered video.
 struct Caption {
   std::string object, surface;
 };

@@ -1,4 +1,4 @@
-// What happens in a synthetic video. Classes come in pairs: one of a pair is the other played backwards, frame by
+// The motion of a synthetic video. Classes come in pairs: one of a pair is the other played backwards, frame by
 // frame, so that only the order of the frames tells them apart.
 #pragma once
 

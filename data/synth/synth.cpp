@@ -28,7 +28,7 @@ using Json = nlohmann::ordered_json;
 // The codec of the real videos in this layout.
 std::string own_codec(const std::string& format) { return format == "ssv2" ? "vp9" : "h264"; }
 
-// What decides the content of the files. Raise the version when the rendering changes.
+// Everything that decides the content of the files. Raise the version when the rendering changes.
 Json identity(const SynthOptions& o) {
   Json record = {{"made_by", "trecvit dataset synth"},
                  {"version", 5},

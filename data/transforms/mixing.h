@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/rng.h"
-#include "data/config.h"
+#include "config/data.h"
 #include "data/transforms/clip_ops.h"
 
 namespace trecvit {

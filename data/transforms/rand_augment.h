@@ -48,7 +48,7 @@ struct RandAugment {
 // The operations to carry out, in order. The number of draws from `rng` depends on `layers` alone.
 std::vector<DrawnOperation> draw_operations(const RandAugment& options, Rng& rng);
 
-// What an operation asks of the picture (extremes, histogram, mean) is asked of the whole clip, so that one map serves
+// Statistics of the picture (extremes, histogram, mean) are taken over the whole clip, so that one map serves
 // all frames and nothing flickers.
 void apply(const DrawnOperation& drawn, const ClipView& clip);
 

@@ -1,4 +1,4 @@
-// What one compressed packet says about itself, read from its first bytes without decoding. Internal to data/video.
+// Properties of one compressed packet, read from its first bytes without decoding. Internal to data/video.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@
 
 namespace trecvit::video {
 
-// What `inspect video --json` prints; agrees with ffprobe.
+// The fields of `inspect video --json`; they agree with ffprobe's.
 struct VideoInfo {
   std::string codec;  // FFmpeg's decoder-independent name: "vp9", "h264", ...
   int width = 0;      // pixels as coded and displayed by ffprobe (before rotation)
@@ -26,7 +26,7 @@ struct VideoInfo {
   std::string pix_fmt;      // "yuv420p", ...
 };
 
-// What a Decoder has done so far; for tests and benchmarks.
+// Counters of a Decoder, for tests and benchmarks.
 struct DecodeCounts {
   std::int64_t packets = 0;  // decoded
   std::int64_t dropped = 0;  // passed over because no wanted frame depends on them

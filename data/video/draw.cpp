@@ -29,7 +29,7 @@ cv::Point fixed_point(Point p) {
   return {place(p.x), place(p.y)};
 }
 
-// What this font can draw: one '?' for each character (not byte) outside printable ASCII.
+// The text as this font can draw it: one '?' for each character (not byte) outside printable ASCII.
 std::string printable(std::string_view words) {
   std::string ascii;
   for (const char c : words) {

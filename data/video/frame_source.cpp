@@ -35,11 +35,11 @@ AVPacket* FrameSource::take() {
   }
   while (position_ < index_->packets.size()) {
     const IndexedPacket& entry = index_->packets[position_++];
-    const auto rank = static_cast<std::size_t>(entry.rank);
-    if (wanted_ && entry.droppable && entry.rank >= 0 && !(*wanted_)[rank]) {
+    const auto display_index = static_cast<std::size_t>(entry.display_index);
+    if (wanted_ && entry.droppable && entry.display_index >= 0 && !(*wanted_)[display_index]) {
       ++counts_.dropped;
-      passed_over_[rank] = true;
-      last_passed_ = std::max(last_passed_, entry.rank);
+      passed_over_[display_index] = true;
+      last_passed_ = std::max(last_passed_, entry.display_index);
       continue;
     }
     return fetch(position_ - 1);
@@ -56,7 +56,7 @@ AVPacket* FrameSource::fetch(std::size_t i) {
     if (!container_.read(packet_.get())) throw Error("video ", name(), " changed while it was being read");
   } while (file_position_++ != i);
   if (index_->by_time) {  // as scan() labels those in memory
-    packet_->pts = entry.rank >= 0 ? entry.rank : AV_NOPTS_VALUE;
+    packet_->pts = entry.display_index >= 0 ? entry.display_index : AV_NOPTS_VALUE;
     packet_->dts = AV_NOPTS_VALUE;
   }
   return packet_.get();
@@ -131,8 +131,8 @@ void FrameSource::jump(std::size_t packet) {
 void FrameSource::begin(const StartPoint& start) {
   jump(start.packet);
   open_codec();
-  codec_->excuse_below(start.rank);
-  began_ = start.rank;
+  codec_->excuse_below(start.display_index);
+  began_ = start.display_index;
 }
 
 // Decodes on until frame `number` is there; false when it does not come, or something before it is damaged.
@@ -154,7 +154,7 @@ void FrameSource::reach(std::int64_t number, const std::vector<bool>* wanted) {
   if (index_->by_time) {
     wanted_ = wanted;
     const auto after = std::upper_bound(index_->starts.begin(), index_->starts.end(), number,
-                                        [](std::int64_t n, const StartPoint& start) { return n < start.rank; });
+                                        [](std::int64_t n, const StartPoint& start) { return n < start.display_index; });
     if (behind || (after - 1)->packet > position_) begin(*(after - 1));
   } else if (behind) {
     jump(0);

@@ -41,7 +41,7 @@ class FrameSource {
   // Decoding begins anew at the first frame.
   void rewind() { jump(0); }
 
-  // What advance() or reach() got; null before and after.
+  // The frame of the last advance() or reach(); null before and after.
   const AVFrame* picture() const { return picture_; }
   std::int64_t number() const { return number_; }
 

@@ -26,7 +26,7 @@ bool rank_frames(Index& index, const std::vector<std::size_t>& shown, AVRational
   }
   index.times.reserve(order.size());
   for (std::size_t k = 0; k < order.size(); ++k) {
-    index.packets[order[k]].rank = static_cast<std::int64_t>(k);
+    index.packets[order[k]].display_index = static_cast<std::int64_t>(k);
     index.times.push_back(seconds_between(pts(order[0]), pts(order[k]), av_q2d(time_base)));
   }
   return true;
@@ -37,13 +37,13 @@ bool find_starts(Index& index, bool headers_between) {
   std::int64_t lowest = -1;
   for (std::size_t i = 0; i < index.packets.size(); ++i) {
     const IndexedPacket& entry = index.packets[i];
-    if (entry.rank < 0) continue;
-    if (index.starts.empty() && !(entry.start && entry.rank == 0)) return false;
+    if (entry.display_index < 0) continue;
+    if (index.starts.empty() && !(entry.start && entry.display_index == 0)) return false;
     // Parameter sets that arrive between start points would be missed by a jump.
     if (headers_between && !index.starts.empty()) continue;
-    if (entry.start && entry.rank > lowest) {
-      index.starts.push_back({i, entry.rank});
-      lowest = entry.rank;
+    if (entry.start && entry.display_index > lowest) {
+      index.starts.push_back({i, entry.display_index});
+      lowest = entry.display_index;
     }
   }
   return !index.starts.empty();
@@ -55,8 +55,8 @@ int reorder_depth(const Index& index) {
   std::vector<std::int64_t> later;  // ranks decoded that are above the next one to be shown, ascending
   std::int64_t next = 0;
   for (const IndexedPacket& entry : index.packets) {
-    if (entry.rank < 0) continue;
-    later.insert(std::upper_bound(later.begin(), later.end(), entry.rank), entry.rank);
+    if (entry.display_index < 0) continue;
+    later.insert(std::upper_bound(later.begin(), later.end(), entry.display_index), entry.display_index);
     std::size_t ready = 0;
     while (ready < later.size() && later[ready] == next) ++ready, ++next;
     later.erase(later.begin(), later.begin() + static_cast<std::ptrdiff_t>(ready));
@@ -91,9 +91,9 @@ void forget_last_frames(Index& index, std::size_t count) {
   index.times.resize(index.times.size() - count);
   const auto frames = static_cast<std::int64_t>(index.times.size());
   for (IndexedPacket& entry : index.packets) {
-    if (entry.rank >= frames) entry.rank = -1;
+    if (entry.display_index >= frames) entry.display_index = -1;
   }
-  while (!index.starts.empty() && index.starts.back().rank >= frames) index.starts.pop_back();
+  while (!index.starts.empty() && index.starts.back().display_index >= frames) index.starts.pop_back();
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ Index scan(Container& container, std::int64_t memory_bytes) {
   if (!index.by_time) {
     index.times.clear();
     index.starts.clear();
-    for (IndexedPacket& entry : index.packets) entry.rank = -1;
+    for (IndexedPacket& entry : index.packets) entry.display_index = -1;
     return index;
   }
   index.reorder = reorder_depth(index);
@@ -142,7 +142,7 @@ Index scan(Container& container, std::int64_t memory_bytes) {
   for (IndexedPacket& entry : index.packets) {
     if (!entry.packet) continue;
     // The decoder hands pts on to the picture: it comes out labelled with its number.
-    entry.packet->pts = entry.rank >= 0 ? entry.rank : AV_NOPTS_VALUE;
+    entry.packet->pts = entry.display_index >= 0 ? entry.display_index : AV_NOPTS_VALUE;
     entry.packet->dts = AV_NOPTS_VALUE;
   }
   return index;

@@ -10,18 +10,18 @@
 namespace trecvit::video {
 
 struct IndexedPacket {
-  Handle<AVPacket> packet;  // kept when the file is small; its pts is `rank`, or absent for packets that show nothing
+  Handle<AVPacket> packet;  // kept when the file is small; its pts is `display_index`, or absent for packets that show nothing
   std::int64_t pts = 0, dts = 0;
-  std::int64_t rank = -1;  // number of the frame it shows, in presentation order; -1: none
+  std::int64_t display_index = -1;  // number of the frame it shows, in presentation order; -1: none
   int size = 0;
   bool start = false;
   bool droppable = false;
 };
 
-// A packet from which decoding may begin for any frame numbered `rank` or higher.
+// A packet from which decoding may begin for any frame numbered `display_index` or higher.
 struct StartPoint {
   std::size_t packet = 0;
-  std::int64_t rank = 0;
+  std::int64_t display_index = 0;
 };
 
 struct Index {

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What must agree: the file, its size and time of change, and the reader of containers, which decides what a packet is.
+// The key of a cached index: the file, its size and time of change, and the version of libavformat, which cuts packets.
 std::string identity(const fs::path& path) {
   const auto changed = fs::last_write_time(path).time_since_epoch();
   return text("trecvit index 1\n", fs::absolute(path).lexically_normal().string(), "\n", fs::file_size(path),
@@ -81,13 +81,13 @@ bool visit(Visitor& v, Index& index) {
   bool whole = v(index.by_time) && v(index.reorder) && v.size(index.packets);
   for (std::size_t i = 0; whole && i < index.packets.size(); ++i) {
     IndexedPacket& p = index.packets[i];
-    whole = v(p.pts) && v(p.dts) && v(p.rank) && v(p.size) && v(p.start) && v(p.droppable);
+    whole = v(p.pts) && v(p.dts) && v(p.display_index) && v(p.size) && v(p.start) && v(p.droppable);
   }
   whole = whole && v.size(index.times);
   for (std::size_t i = 0; whole && i < index.times.size(); ++i) whole = v(index.times[i]);
   whole = whole && v.size(index.starts);
   for (std::size_t i = 0; whole && i < index.starts.size(); ++i) {
-    whole = v(index.starts[i].packet) && v(index.starts[i].rank);
+    whole = v(index.starts[i].packet) && v(index.starts[i].display_index);
   }
   return whole;
 }

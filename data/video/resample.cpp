@@ -60,7 +60,7 @@ void resample(const ResampleJob& job, Lanes lanes, std::vector<float>& scratch) 
   constexpr std::size_t kWidest = 16;
   std::size_t sizes[3] = {}, total = 0;
   for (int c = 0; c < job.picture->components; ++c) {
-    const auto used = static_cast<std::size_t>(job.across[c]->high - job.across[c]->low);
+    const auto used = static_cast<std::size_t>(job.horizontal[c]->high - job.horizontal[c]->low);
     sizes[c] = (used + kWidest - 1) / kWidest * kWidest * kWidest;
     total += sizes[c];
   }

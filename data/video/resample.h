@@ -13,8 +13,8 @@ namespace trecvit::video {
 
 struct ResampleJob {
   const Picture* picture = nullptr;
-  const Triangle* across[3] = {};  // per component: columns
-  const Triangle* down[3] = {};    // rows
+  const Triangle* horizontal[3] = {};  // per component: columns
+  const Triangle* vertical[3] = {};    // rows
   int width = 0, height = 0;       // output, in the orientation of the source
   // Output pixel (column i, row j) goes to rgb[3 * (origin + i * column_step + j * row_step)].
   std::uint8_t* rgb = nullptr;

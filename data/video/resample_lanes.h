@@ -2,7 +2,7 @@
 // each after its `#pragma GCC target`, hence the unnamed namespace: every copy stays in its file.
 //
 // Note [Row lanes]: a block of L output rows is worked on at once, one row per vector lane. Rows are filtered downwards
-// with lanes along the row (contiguous loads), the tile is transposed, and then the filter across, whose taps begin at
+// with lanes along the row (contiguous loads), the tile is transposed, and then the filter horizontal, whose taps begin at
 // irregular columns, reads whole vectors too: column x of all L rows lies together. The colour matrix gives L pixels of
 // one column as 32-bit words; a second transposition gives rows again.
 //
@@ -81,20 +81,20 @@ inline typename S::F samples(const std::uint8_t* from, int step, int count) {
 // Rows j0 .. j0 + L - 1 of the output (the last one again beyond the end), filtered downwards, transposed:
 // [columns][L]. kTaps: the number of taps when it is small, so that the compiler unrolls; 0: any.
 template <class S, class Sample, int kTaps>
-void filter_down(const Component& part, const Triangle& down, const Triangle& across, int j0, int height,
+void filter_vertical(const Component& part, const Triangle& vertical, const Triangle& horizontal, int j0, int height,
                  float* columns) {
   using F = typename S::F;
   constexpr int L = S::kLanes;
-  const int taps = kTaps > 0 ? kTaps : down.taps;
+  const int taps = kTaps > 0 ? kTaps : vertical.taps;
   const std::uint8_t* rows[L];
   const float* weights[L];
   for (int r = 0; r < L; ++r) {
     const auto j = static_cast<std::size_t>(std::min(j0 + r, height - 1));
-    rows[r] = part.data + part.stride * down.first[j];
-    weights[r] = &down.weights[j * static_cast<std::size_t>(taps)];
+    rows[r] = part.data + part.stride * vertical.first[j];
+    weights[r] = &vertical.weights[j * static_cast<std::size_t>(taps)];
   }
   const bool packed = part.step == static_cast<int>(sizeof(Sample)) && part.width >= L;
-  for (int x = across.low; x < across.high; x += L) {
+  for (int x = horizontal.low; x < horizontal.high; x += L) {
     // The last tile of a row begins earlier, so as not to read beyond the row; what it then computes twice is skipped.
     const int begin = packed ? std::min(x, part.width - L) : x;
     const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(begin) * part.step;
@@ -109,7 +109,7 @@ void filter_down(const Component& part, const Triangle& down, const Triangle& ac
         tile[r] = sum;
       }
     } else {
-      const int count = std::min(L, across.high - x);
+      const int count = std::min(L, horizontal.high - x);
       for (int r = 0; r < L; ++r) {
         const std::uint8_t* from = rows[r] + offset;
         F sum = {};
@@ -119,7 +119,7 @@ void filter_down(const Component& part, const Triangle& down, const Triangle& ac
       }
     }
     transpose<L>(tile);
-    float* to = columns + static_cast<std::ptrdiff_t>(x - across.low) * L;
+    float* to = columns + static_cast<std::ptrdiff_t>(x - horizontal.low) * L;
     if (begin == x) {
       std::memcpy(to, tile, sizeof tile);
     } else {
@@ -129,31 +129,31 @@ void filter_down(const Component& part, const Triangle& down, const Triangle& ac
 }
 
 template <class S, class Sample>
-void filter_down(const Component& part, const Triangle& down, const Triangle& across, int j0, int height,
+void filter_vertical(const Component& part, const Triangle& vertical, const Triangle& horizontal, int j0, int height,
                  float* columns) {
-  switch (down.taps) {
+  switch (vertical.taps) {
     case 1:
-      return filter_down<S, Sample, 1>(part, down, across, j0, height, columns);
+      return filter_vertical<S, Sample, 1>(part, vertical, horizontal, j0, height, columns);
     case 2:
-      return filter_down<S, Sample, 2>(part, down, across, j0, height, columns);
+      return filter_vertical<S, Sample, 2>(part, vertical, horizontal, j0, height, columns);
     case 3:
-      return filter_down<S, Sample, 3>(part, down, across, j0, height, columns);
+      return filter_vertical<S, Sample, 3>(part, vertical, horizontal, j0, height, columns);
     case 4:
-      return filter_down<S, Sample, 4>(part, down, across, j0, height, columns);
+      return filter_vertical<S, Sample, 4>(part, vertical, horizontal, j0, height, columns);
     default:
-      return filter_down<S, Sample, 0>(part, down, across, j0, height, columns);
+      return filter_vertical<S, Sample, 0>(part, vertical, horizontal, j0, height, columns);
   }
 }
 
 // Output columns i0 .. i0 + count - 1 of L rows.
 template <class S, int kTaps>
-inline void filter_across(const Triangle& across, const float* columns, int i0, int count, typename S::F* out) {
+inline void filter_horizontal(const Triangle& horizontal, const float* columns, int i0, int count, typename S::F* out) {
   using F = typename S::F;
-  const int taps = kTaps > 0 ? kTaps : across.taps;
-  const float* weights = &across.weights[static_cast<std::size_t>(i0) * static_cast<std::size_t>(taps)];
-  const int* first = &across.first[static_cast<std::size_t>(i0)];
+  const int taps = kTaps > 0 ? kTaps : horizontal.taps;
+  const float* weights = &horizontal.weights[static_cast<std::size_t>(i0) * static_cast<std::size_t>(taps)];
+  const int* first = &horizontal.first[static_cast<std::size_t>(i0)];
   for (int i = 0; i < count; ++i, weights += taps) {
-    const float* from = columns + static_cast<std::ptrdiff_t>(first[i] - across.low) * S::kLanes;
+    const float* from = columns + static_cast<std::ptrdiff_t>(first[i] - horizontal.low) * S::kLanes;
     F sum = weights[0] * load<F>(from);
 #pragma GCC unroll 4
     for (int t = 1; t < taps; ++t) sum += weights[t] * load<F>(from + t * S::kLanes);
@@ -162,18 +162,18 @@ inline void filter_across(const Triangle& across, const float* columns, int i0, 
 }
 
 template <class S>
-void filter_across(const Triangle& across, const float* columns, int i0, int count, typename S::F* out) {
-  switch (across.taps) {
+void filter_horizontal(const Triangle& horizontal, const float* columns, int i0, int count, typename S::F* out) {
+  switch (horizontal.taps) {
     case 1:
-      return filter_across<S, 1>(across, columns, i0, count, out);
+      return filter_horizontal<S, 1>(horizontal, columns, i0, count, out);
     case 2:
-      return filter_across<S, 2>(across, columns, i0, count, out);
+      return filter_horizontal<S, 2>(horizontal, columns, i0, count, out);
     case 3:
-      return filter_across<S, 3>(across, columns, i0, count, out);
+      return filter_horizontal<S, 3>(horizontal, columns, i0, count, out);
     case 4:
-      return filter_across<S, 4>(across, columns, i0, count, out);
+      return filter_horizontal<S, 4>(horizontal, columns, i0, count, out);
     default:
-      return filter_across<S, 0>(across, columns, i0, count, out);
+      return filter_horizontal<S, 0>(horizontal, columns, i0, count, out);
   }
 }
 
@@ -212,12 +212,12 @@ void resample_lanes(const ResampleJob& job, float* const columns[3]) {
   F part[3][L] = {};  // of a grey picture the second and third stay zero
   for (int j0 = 0; j0 < job.height; j0 += L) {
     for (std::size_t c = 0; c < static_cast<std::size_t>(picture.components); ++c) {
-      const auto filter = picture.component[c].wide ? filter_down<S, std::uint16_t> : filter_down<S, std::uint8_t>;
-      filter(picture.component[c], *job.down[c], *job.across[c], j0, job.height, columns[c]);
+      const auto filter = picture.component[c].wide ? filter_vertical<S, std::uint16_t> : filter_vertical<S, std::uint8_t>;
+      filter(picture.component[c], *job.vertical[c], *job.horizontal[c], j0, job.height, columns[c]);
     }
     for (int i0 = 0; i0 < job.width; i0 += L) {
       const int count = std::min(L, job.width - i0);
-      for (int c = 0; c < picture.components; ++c) filter_across<S>(*job.across[c], columns[c], i0, count, part[c]);
+      for (int c = 0; c < picture.components; ++c) filter_horizontal<S>(*job.horizontal[c], columns[c], i0, count, part[c]);
       I tile[L];
       for (int i = 0; i < L; ++i) {
         const F &a = part[0][i], &b = part[1][i], &c = part[2][i];

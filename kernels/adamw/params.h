@@ -1,4 +1,4 @@
-// What the AdamW kernels are told: Loshchilov and Hutter, arXiv 1711.05101, over one flat buffer of n numbers.
+// Arguments of the AdamW kernels: Loshchilov and Hutter, arXiv 1711.05101, over one flat buffer of n numbers.
 //
 //   g = gradient * min(1, clip / norm)            norm: of the whole gradient; clip = 0: not clipped
 //   mean += (1 - beta1) (g - mean)                square = beta2 square + (1 - beta2) g^2

@@ -31,8 +31,8 @@ __device__ __forceinline__ Pack<Io, V> load_input(const CausalConv1dInputs<Io>& 
                                                   std::int64_t channel) {
   if (t >= 0) return load_pack<V>(p.z + (t * p.rows + row) * p.z_stride + channel);
   if (!p.state) return {};
-  const int line = conv_line(p.ring.oldest(row), static_cast<int>(t) + kHistory);
-  return load_pack<V>(p.state + (row * kConvState + line) * p.channels + channel);
+  const int line = conv_line(p.streams.oldest_line(row, kConvState), static_cast<int>(t) + kHistory);
+  return load_pack<V>(p.state + (p.streams.state_row(row) * kConvState + line) * p.channels + channel);
 }
 
 template <class Io, int V>
@@ -83,10 +83,11 @@ __global__ __launch_bounds__(kThreads) void forward(const CausalConv1dForward<Io
       }
       store_line(out, to + f * p.rows * p.channels);
       if (t + f + 1 < frames) continue;
-      const int oldest = p.ring.oldest(row, frames);
+      const int oldest = p.streams.oldest_line(row, kConvState, frames);
+      const std::int64_t state_row = p.streams.state_row(row);
 #pragma unroll
       for (int n = 0; n < kConvState; ++n) {
-        const std::int64_t line = row * kConvState + conv_line(oldest, n);
+        const std::int64_t line = state_row * kConvState + conv_line(oldest, n);
         store_line(window[f + 1 + n], p.state_out + line * p.channels + channel);
       }
     }

@@ -12,7 +12,7 @@ template <class Io>
 const Io* input_row(const CausalConv1dInputs<Io>& p, std::int64_t at, std::int64_t row, const Io* zeros) {
   if (at >= kConvState) return p.z + ((at - kConvState) * p.rows + row) * p.z_stride;
   if (!p.state) return zeros;
-  return p.state + (row * kConvState + conv_line(p.ring.oldest(row), static_cast<int>(at))) * p.channels;
+  return p.state + (p.streams.state_row(row) * kConvState + conv_line(p.streams.oldest_line(row, kConvState), static_cast<int>(at))) * p.channels;
 }
 
 struct ForwardTiles {
@@ -48,10 +48,11 @@ struct ForwardTiles {
       for (std::int64_t at = row_begin; at < tile_end; ++at) {
         // In place is safe: frame j is read from frame T + j, before that one is overwritten. In a ring what stays
         // lies where it lay.
-        const int oldest = p.ring.oldest(at, p.frames);
+        const int oldest = p.streams.oldest_line(at, kConvState, p.frames);
+        const std::int64_t state_row = p.streams.state_row(at);
         for (int j = 0; j < kConvState; ++j) {
           const Io* from = input_row(p, p.frames + j, at, zeros.data());
-          Io* to = p.state_out + (at * kConvState + conv_line(oldest, j)) * p.channels;
+          Io* to = p.state_out + (state_row * kConvState + conv_line(oldest, j)) * p.channels;
           if (from != to) std::copy_n(from, p.channels, to);
         }
       }

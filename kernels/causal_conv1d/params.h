@@ -1,4 +1,4 @@
-// What the causal depthwise convolution kernels are told, on every device. Letters: T frames, rows = B*N, R channels.
+// Arguments of the causal depthwise convolution kernels, on every device. Letters: T frames, rows = B*N, R channels.
 //
 //   out_t = b + sum_{s=0..3} w[3-s] * z_{t-s},   where z_{-3}, z_{-2}, z_{-1} are the incoming state (zeros if null)
 //
@@ -9,22 +9,13 @@
 #include <cstdint>
 
 #include "kernels/element.h"
+#include "kernels/stream_rows.h"
 
 namespace trecvit::kernels {
 
 inline constexpr std::int64_t kConvWidth = 4;
 inline constexpr std::int64_t kConvState = kConvWidth - 1;
 
-// Where states are rings.
-struct ConvRing {
-  const std::int64_t* seen = nullptr;  // [streams], the inputs that came before; null: states are in order
-  std::uint32_t rows = 1;              // of a stream, side by side
-
-  // The line of a row's state that holds the oldest of its inputs, once `later` more have come.
-  constexpr int oldest(std::int64_t row, std::int64_t later = 0) const {
-    return seen ? static_cast<int>((seen[static_cast<std::uint32_t>(row) / rows] + later) % kConvState) : 0;
-  }
-};
 // The line that holds the k-th oldest.
 constexpr int conv_line(int oldest, int k) { return (oldest + k) % static_cast<int>(kConvState); }
 
@@ -35,15 +26,15 @@ struct CausalConv1dInputs {
   std::int64_t z_stride = 0;                        // elements from one row of z to the next
   const Wide<Io>* w = nullptr;                      // [4, R]
   const Wide<Io>* b = nullptr;                      // [R]
-  const Io* state = nullptr;                        // [rows, 3, R]; null: zeros
-  ConvRing ring;                                    // of `state` and what follows it; backward serves none
+  const Io* state = nullptr;                        // [state rows, 3, R]; null: zeros
+  StreamRows streams;                               // forward alone: whose states, and whether they are rings
 };
 
 // Forward keeps nothing for backward but its inputs.
 template <class Io>
 struct CausalConv1dForward : CausalConv1dInputs<Io> {
   Io* out = nullptr;        // [T, rows, R], contiguous
-  Io* state_out = nullptr;  // [rows, 3, R]; may be `state` itself, and is where that is a ring
+  Io* state_out = nullptr;  // [state rows, 3, R]; may be `state` itself, and is where that is a ring
 };
 
 // Backward writes every gradient anew.

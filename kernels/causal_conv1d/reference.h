@@ -12,12 +12,14 @@ namespace trecvit::kernels::reference {
 template <class S>
 S conv_input(const CausalConv1dInputs<S>& p, std::int64_t at, std::int64_t row, std::int64_t c) {
   if (at >= kConvState) return p.z[((at - kConvState) * p.rows + row) * p.z_stride + c];
-  return p.state ? p.state[(row * kConvState + conv_line(p.ring.oldest(row), at)) * p.channels + c] : S(0);
+  return p.state ? p.state[(p.streams.state_row(row) * kConvState + conv_line(p.streams.oldest_line(row, kConvState), at)) * p.channels + c] : S(0);
 }
 
 template <class S>
 void causal_conv1d_forward(const CausalConv1dForward<S>& p) {
   for (std::int64_t row = 0; row < p.rows; ++row) {
+    const std::int64_t state_row = p.streams.state_row(row);
+    const int oldest = p.streams.oldest_line(row, kConvState, p.frames);
     for (std::int64_t c = 0; c < p.channels; ++c) {
       for (std::int64_t t = 0; t < p.frames; ++t) {
         S sum = p.b[c];
@@ -27,7 +29,7 @@ void causal_conv1d_forward(const CausalConv1dForward<S>& p) {
       S last[kConvState];
       for (std::int64_t j = 0; j < kConvState; ++j) last[j] = conv_input(p, p.frames + j, row, c);
       for (std::int64_t j = 0; j < kConvState; ++j) {
-        p.state_out[(row * kConvState + conv_line(p.ring.oldest(row, p.frames), j)) * p.channels + c] = last[j];
+        p.state_out[(state_row * kConvState + conv_line(oldest, j)) * p.channels + c] = last[j];
       }
     }
   }

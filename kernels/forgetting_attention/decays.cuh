@@ -5,7 +5,7 @@
 
 namespace trecvit::kernels {
 
-// What is copied 16 bytes at a time comes first in memory. Of every cell, one row's head; D_ij = own(i) + (first(m) -
+// Arrays that are copied 16 bytes at a time come first in memory. Of every cell, one row's head; D_ij = own(i) + (first(m) -
 // end(n)) + rest(j) for query i of tile m and key j of tile n. Every term is 0 or negative where the tiles do not meet
 // at the diagonal.
 struct ForgettingDecays {
@@ -32,7 +32,7 @@ struct ForgettingDecays {
   }
 };
 
-// What backward's kernels hand on, [cells, tiles, 64] each; in this order in memory.
+// Passed on between backward's kernels, [cells, tiles, 64] each; in this order in memory.
 struct ForgettingSums {
   float2* statistics =
       nullptr;              // of a query: lse without `own`, in powers of two, and delta; beyond the last one inf, 0

@@ -99,7 +99,7 @@ struct Cell {
     for (std::int64_t j = count; j < kTile; ++j) to[j] = 0;
   }
   // Keys of the tile that a query may see.
-  std::int64_t seen(std::int64_t query, std::int64_t key_tile) const {
+  std::int64_t visible_keys(std::int64_t query, std::int64_t key_tile) const {
     return std::clamp<std::int64_t>(p.position(query) + 1 - key_tile * kTile, 0, kTile);
   }
 };
@@ -125,21 +125,21 @@ struct ForwardTiles {
       transpose(k, d, columns);
       cell.decays(m, n, decays);
       for (std::int64_t i = 0; i < count; ++i) {
-        const std::int64_t seen = cell.seen(m * kTile + i, n);
-        if (seen == 0) continue;
+        const std::int64_t visible = cell.visible_keys(m * kTile + i, n);
+        if (visible == 0) continue;
         for (std::int64_t j = 0; j < kTile; ++j) s[j] = decays[j];
         add_products(q + i * d, columns, d, s);
         float most = largest[i];
-        for (std::int64_t j = 0; j < seen; ++j) most = s[j] > most ? s[j] : most;
+        for (std::int64_t j = 0; j < visible; ++j) most = s[j] > most ? s[j] : most;
         const float correction = largest[i] == most ? 1.0f : fast_exp(largest[i] - most);
         for (std::int64_t j = 0; j < kTile; ++j) s[j] = fast_exp(s[j] - most);
         float sum = 0;
-        for (std::int64_t j = 0; j < seen; ++j) sum += s[j];
+        for (std::int64_t j = 0; j < visible; ++j) sum += s[j];
         total[i] = total[i] * correction + sum, largest[i] = most;
         if (correction != 1.0f) {
           for (std::int64_t e = 0; e < d; ++e) sums[i * d + e] *= correction;
         }
-        add_lines(s, 1, seen, v, d, sums + i * d);
+        add_lines(s, 1, visible, v, d, sums + i * d);
       }
     }
     for (std::int64_t i = 0; i < count; ++i) {
@@ -196,19 +196,19 @@ struct BackwardCells {
         cell.decays(m, n, decays);
         for (std::int64_t i = 0; i < count; ++i) {
           float *s = weights + i * kTile, *ds = dlogits + i * kTile;
-          const std::int64_t seen = cell.seen(first + i, n);
+          const std::int64_t visible = cell.visible_keys(first + i, n);
           for (std::int64_t j = 0; j < kTile; ++j) s[j] = decays[j], ds[j] = -delta[i];
           add_products(q + i * d, k_columns, d, s);
           add_products(dout + i * d, v_columns, d, ds);
           for (std::int64_t j = 0; j < kTile; ++j) {
             const float weight = fast_exp(s[j] - lse[i]);
-            s[j] = j < seen ? weight : 0.0f;
-            ds[j] = j < seen ? weight * ds[j] : 0.0f;
+            s[j] = j < visible ? weight : 0.0f;
+            ds[j] = j < visible ? weight * ds[j] : 0.0f;
           }
           double sum = 0;
-          for (std::int64_t j = 0; j < seen; ++j) sum += ds[j], dc[n * kTile + j] -= ds[j];
+          for (std::int64_t j = 0; j < visible; ++j) sum += ds[j], dc[n * kTile + j] -= ds[j];
           dc[p.position(first + i)] += sum;
-          add_lines(ds, 1, seen, k, d, dq + i * d);
+          add_lines(ds, 1, visible, k, d, dq + i * d);
         }
         for (std::int64_t j = 0; j < keys; ++j) {
           add_lines(dlogits + j, kTile, count, q, d, dk + (n * kTile + j) * d);

@@ -1,4 +1,4 @@
-// What the forgetting attention kernels are told, on every device: causal attention over time whose logits decay with
+// Arguments of the forgetting attention kernels, on every device: causal attention over time whose logits decay with
 // distance (Forgetting Transformer, arXiv 2503.02130), and which leaves out what has decayed below a threshold
 // (adaptive computation pruning, arXiv 2504.06949). Letters: rows = B*N sequences, H heads, D head width; M queries,
 // the last M of N keys: query i stands at position N - M + i.

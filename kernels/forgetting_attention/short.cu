@@ -87,7 +87,7 @@ struct BackwardPlan {
   // Lines; lse and delta of queries; rests; dc.
   static constexpr int kWarpBytes = 4 * kLinesBytes + kMost * static_cast<int>(sizeof(float2) + 2 * sizeof(float));
 };
-// What fits a block of any GPU from 8.0 on, and a multiprocessor of Hopper.
+// Shared memory of a block on any GPU from 8.0 on, and of a Hopper multiprocessor.
 template <class Plan>
 struct Blocks {
   static constexpr int kLeast = 99 * 1024, kMultiprocessor = 227 * 1024;
@@ -143,8 +143,8 @@ __global__ __launch_bounds__(
       const auto rest = load_pack<2>(rests + 8 * j + column);
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
-        const bool seen = 8 * j + column + e % 2 <= position + e / 2 * 8;
-        s[j][e] = seen ? fmaf(s[j][e], kLogitScale2<D>, rest.v[e % 2]) : -INFINITY;
+        const bool visible = 8 * j + column + e % 2 <= position + e / 2 * 8;
+        s[j][e] = visible ? fmaf(s[j][e], kLogitScale2<D>, rest.v[e % 2]) : -INFINITY;
         largest[e / 2] = fmaxf(largest[e / 2], s[j][e]);
       }
     }
@@ -272,9 +272,9 @@ __global__ __launch_bounds__(
         for (int e = 0; e < 4; ++e) {
           const float lse = e % 2 ? two.z : two.x, delta = e % 2 ? two.w : two.y;
           const float weight = exp2_fast(fmaf(s[j][e], kLogitScale2<D>, rests[row + e / 2 * 8]) - lse);
-          const bool seen = row + e / 2 * 8 <= sequence.offset + query + e % 2;
-          s[j][e] = seen ? weight : 0.0f;
-          ds[j][e] = seen ? weight * (ds[j][e] - delta) : 0.0f;
+          const bool visible = row + e / 2 * 8 <= sequence.offset + query + e % 2;
+          s[j][e] = visible ? weight : 0.0f;
+          ds[j][e] = visible ? weight * (ds[j][e] - delta) : 0.0f;
           column_sums[e / 2] += ds[j][e];
         }
       }
@@ -319,8 +319,8 @@ __global__ __launch_bounds__(
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
           const float weight = exp2_fast(fmaf(s[j][e], kLogitScale2<D>, rest.v[e % 2]) - own[e / 2].x);
-          const bool seen = key + e % 2 <= position + e / 2 * 8;
-          ds[j][e] = seen ? weight * (ds[j][e] - own[e / 2].y) : 0.0f;
+          const bool visible = key + e % 2 <= position + e / 2 * 8;
+          ds[j][e] = visible ? weight * (ds[j][e] - own[e / 2].y) : 0.0f;
           row_sums[e / 2] += ds[j][e];
         }
       }

@@ -36,7 +36,7 @@ struct ForgettingStep {
   Io* values = nullptr;           // [rows, H, W, D]
   double* c = nullptr;            // [rows, H, W]: sums of log f up to the key
   std::int64_t* first = nullptr;  // [rows, H]: the oldest key that is remembered
-  std::int64_t* next = nullptr;   // [rows, H]: the number of keys seen
+  std::int64_t* next = nullptr;   // [rows, H]: the number of keys so far
   double* lost = nullptr;         // [rows, H]
   double* worst = nullptr;        // [rows, H]: the largest lost
   Io* out = nullptr;              // [rows, H, D]

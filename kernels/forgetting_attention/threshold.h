@@ -10,7 +10,7 @@
 
 namespace trecvit::kernels {
 
-// What may be lost of a row's weights, which sum up to 1: log eps.
+// The share of a row's weights, which sum to 1, that may be lost: log eps.
 inline constexpr double kForgettingLogEps = -10.0;
 
 // The next fp32 at or below a value.

@@ -107,7 +107,7 @@ __global__ __launch_bounds__(kGroups* kGroupThreads,
       P::multiply_transposed(ds, queries + Shared::kTile, keys + Shared::kTile);
       const float* const rests = reinterpret_cast<const float*>(shared + Shared::kDecays + stage * Shared::kNumbers);
       const float between = static_cast<float>(own_first - end) * kLog2E;
-      const int seen = static_cast<int>(view.offset + m * kLines - n * kLines) + row;
+      const int visible = static_cast<int>(view.offset + m * kLines - n * kLines) + row;
       P::wait(s);
       P::wait(ds);
 #pragma unroll
@@ -124,7 +124,7 @@ __global__ __launch_bounds__(kGroups* kGroupThreads,
         for (int j = 0; j < 8; ++j) {
 #pragma unroll
           for (int e = 0; e < 4; ++e) {
-            if (8 * j + column + e % 2 > seen + e / 2 * 8) ds[j][e] = 0;
+            if (8 * j + column + e % 2 > visible + e / 2 * 8) ds[j][e] = 0;
           }
         }
       }

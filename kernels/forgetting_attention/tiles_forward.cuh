@@ -71,7 +71,7 @@ __global__ __launch_bounds__(kGroups* kGroupThreads,
       const float* const rests = reinterpret_cast<const float*>(shared + Shared::kDecays + stage * Shared::kRests);
       const float between = static_cast<float>(own_first - end) * kLog2E;
       // Of the tile's keys, the last one that the lane's first row sees.
-      const int seen = static_cast<int>(view.offset + m * kLines - n * kLines) + row;
+      const int visible = static_cast<int>(view.offset + m * kLines - n * kLines) + row;
       P::wait(s);
       float most[2] = {largest[0], largest[1]};
 #pragma unroll
@@ -85,7 +85,7 @@ __global__ __launch_bounds__(kGroups* kGroupThreads,
         for (int j = 0; j < 8; ++j) {
 #pragma unroll
           for (int e = 0; e < 4; ++e) {
-            if (8 * j + column + e % 2 > seen + e / 2 * 8) s[j][e] = -INFINITY;
+            if (8 * j + column + e % 2 > visible + e / 2 * 8) s[j][e] = -INFINITY;
           }
         }
       }

@@ -1,4 +1,4 @@
-// What the kernels that walk over tiles have in common: where a cell's tiles and lines are, and which pairs count.
+// Shared by the kernels that walk over tiles: where a cell's tiles and lines are, and which pairs count.
 // Note [Pruned tiles] in params.h.
 #pragma once
 

@@ -11,7 +11,7 @@
 #include <span>
 
 #include "kernels/launch.h"
-#include "kernels/matmul/few_rows.h"
+#include "kernels/matmul/skinny_gemm.h"
 #include "kernels/matmul/matmul_cuda.h"
 
 namespace trecvit::kernels {
@@ -168,7 +168,7 @@ Library& library_of_device() {
 template <class In, class Out>
 bool matmul_cuda(const MatmulParams<In, Out>& p, void* workspace, cudaStream_t stream) {
   if constexpr (sizeof(In) == 2 && sizeof(Out) == 2) {
-    if (multiply_few_rows(p, stream)) return true;
+    if (skinny_gemm_cuda(p, stream)) return true;
   }
   const Description description = describe(p);
   const Layout b = p.transpose_b ? layout(p.b, p.columns, p.inner, p.batch) : layout(p.b, p.inner, p.columns, p.batch);

@@ -1,5 +1,5 @@
 // Matrix products on CUDA devices: by cuBLASLt, whose epilogues save a pass over D each, and of few rows by a kernel of
-// ours (few_rows.h).
+// ours (skinny_gemm.h).
 #pragma once
 
 #include <cuda_runtime.h>

@@ -1,4 +1,4 @@
-// What a matrix product is told, on every device:
+// Arguments of a matrix product, on every device:
 //
 //   D [M, N] = epilogue(A [M, K] B [K, N] + C [M, N])
 //

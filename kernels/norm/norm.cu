@@ -95,8 +95,8 @@ template <class Io, int V, int kPacks, NormKind kKind>
 __global__ __launch_bounds__(kForwardWarps * 32) void forward(const NormForward<Io> p) {
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   const Affines<kKind, Io, V, kPacks> affines(p);
-  let_next_start();
-  wait_for_previous();
+  pdl_launch_dependents();
+  pdl_wait();
   if (row >= p.rows) return;
   const Row<Io, V, kPacks> x(p.x + row * p.channels, p.channels);
   const float count = static_cast<float>(p.channels);

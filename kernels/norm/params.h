@@ -1,4 +1,4 @@
-// What the norm kernels are told, on every device. A row of C channels, statistics in fp32:
+// Arguments of the norm kernels, on every device. A row of C channels, statistics in fp32:
 //
 //   kRms    y = x inverse (1 + scale),             inverse = 1 / sqrt(mean(x^2) + 1e-6)           recurrentgemma
 //   RMSNorm kLayer  y = (x - mean) inverse scale + bias,   inverse = 1 / sqrt(mean((x - mean)^2) + 1e-6)  Flax

@@ -8,7 +8,7 @@
 
 namespace trecvit::kernels::reference {
 
-// What a normalised value is multiplied by.
+// The factor of a normalised value.
 template <class S>
 S norm_factor(const NormInputs<S>& p, std::int64_t c) {
   return p.kind == NormKind::kRms ? 1 + p.scale[c] : p.scale[c];

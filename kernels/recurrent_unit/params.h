@@ -1,4 +1,4 @@
-// What the kernel of the whole recurrent unit is told: everything between the two linear maps of a recurrent block
+// Arguments of the kernel of the whole recurrent unit: everything between the two linear maps of a recurrent block
 // (Griffin, arXiv 2402.19427, section 2.3), forward, without what backward would need.
 //
 //   u = causal_conv1d(x)                                         as causal_conv1d/params.h says, rounded to Io
@@ -27,13 +27,13 @@ struct RecurrentUnitForward {
   const Wide<Io>* input_bias = nullptr;                         // [R]
   const Wide<Io>* a_bias = nullptr;                             // [R]
   const Wide<Io>* a_param = nullptr;                            // [R]
-  const Io* conv_state = nullptr;                               // [rows, 3, R]; null: zeros
-  ConvRing ring;                                                // of conv_state and what follows it
-  const Wide<Io>* h0 = nullptr;                                 // [rows, R]; null: zeros
+  StreamRows streams;                                           // whose states these are
+  const Io* conv_state = nullptr;                               // [state rows, 3, R]; null: zeros
+  const Wide<Io>* h0 = nullptr;                                 // [state rows, R]; null: zeros
   const std::uint8_t* reset = nullptr;                          // [T, rows]; null: none
   Io* out = nullptr;                                            // [T, rows, R]
-  Io* conv_state_out = nullptr;                                 // [rows, 3, R]; may be conv_state; a ring: is
-  Wide<Io>* h_last = nullptr;                                   // [rows, R]; may be h0 itself
+  Io* conv_state_out = nullptr;                                 // [state rows, 3, R]; may be conv_state; a ring: is
+  Wide<Io>* h_last = nullptr;                                   // [state rows, R]; may be h0 itself
 };
 
 }  // namespace trecvit::kernels

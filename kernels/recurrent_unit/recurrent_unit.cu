@@ -61,7 +61,7 @@ __device__ __forceinline__ float next_state(float h, float u, float input_logit,
   return begins ? driven : fmaf(m, driven, a * h);
 }
 
-// What a warp multiplies by: 32 columns of one of the gates' matrices, [D in, D out]. Of four sums of 8 columns, those
+// A warp's right operand: 32 columns of one of the gates' matrices, [D in, D out]. Of four sums of 8 columns, those
 // of lane l are at column(j, l % 4) and the next.
 template <int D>
 class GatesInShared {
@@ -175,22 +175,21 @@ class Unit {
   __device__ __forceinline__ std::int64_t channel() const { return blockIdx.x * std::int64_t{D} + chunk_ * kOwn; }
 
   // The last three inputs, oldest first, whose line is `oldest`; and h.
-  __device__ __forceinline__ void load_state(std::int64_t row, int oldest, Line (&past)[kConvState],
-                                             float (&h)[kOwn]) const {
-    const bool present = row < p_.rows;
+  __device__ __forceinline__ void load_state(bool present, std::int64_t state_row, int oldest,
+                                             Line (&past)[kConvState], float (&h)[kOwn]) const {
 #pragma unroll
     for (int k = 0; k < kOwn; ++k) h[k] = 0;
-    if (present && p_.h0) load_wide(p_.h0 + row * p_.channels + channel(), h);
+    if (present && p_.h0) load_wide(p_.h0 + state_row * p_.channels + channel(), h);
 #pragma unroll
     for (int k = 0; k < kConvState; ++k) {
-      past[k] = load_or_zeros(p_.conv_state + conv_place(row, conv_line(oldest, k)), present && p_.conv_state);
+      past[k] = load_or_zeros(p_.conv_state + conv_place(state_row, conv_line(oldest, k)), present && p_.conv_state);
     }
   }
-  __device__ __forceinline__ void store_conv(std::int64_t row, int line, const Line& input) const {
-    store(input, p_.conv_state_out + conv_place(row, line));
+  __device__ __forceinline__ void store_conv(std::int64_t state_row, int line, const Line& input) const {
+    store(input, p_.conv_state_out + conv_place(state_row, line));
   }
-  __device__ __forceinline__ void store_h(std::int64_t row, const float (&h)[kOwn]) const {
-    store_wide(h, p_.h_last + row * p_.channels + channel());
+  __device__ __forceinline__ void store_h(std::int64_t state_row, const float (&h)[kOwn]) const {
+    store_wide(h, p_.h_last + state_row * p_.channels + channel());
   }
 
   // The taps stay in registers between calls where the compiler finds room.
@@ -261,8 +260,8 @@ class Unit {
   }
 
  private:
-  __device__ __forceinline__ std::int64_t conv_place(std::int64_t row, int line) const {
-    return (row * kConvState + line) * p_.channels + channel();
+  __device__ __forceinline__ std::int64_t conv_place(std::int64_t state_row, int line) const {
+    return (state_row * kConvState + line) * p_.channels + channel();
   }
 
   const RecurrentUnitForward<Bf16>& p_;
@@ -279,15 +278,16 @@ __global__ __launch_bounds__(threads(D), 256 / D) void clip(const RecurrentUnitF
   extern __shared__ __align__(128) unsigned char memory[];
   Unit<D, GatesInShared<D>> unit(p, memory);
   const auto taps = unit.taps();
-  wait_for_previous();
-  let_next_start();
+  pdl_wait();
+  pdl_launch_dependents();
   const std::int64_t tiles = ceil_div(p.rows, kRows), frame = p.rows * p.stride;
   for (std::int64_t tile = blockIdx.y; tile < tiles; tile += gridDim.y) {
     const std::int64_t row = unit.row(tile);
     const bool present = row < p.rows;
     Line past[kConvState];
     float h[kOwn];
-    unit.load_state(row, present ? p.ring.oldest(row) : 0, past, h);
+    const std::int64_t state_row = present ? p.streams.state_row(row) : 0;
+    unit.load_state(present, state_row, present ? p.streams.oldest_line(row, kConvState) : 0, past, h);
     const Bf16 *x_line = p.x + row * p.stride + unit.channel(), *y_line = p.y + row * p.stride + unit.channel();
     Line x = load_or_zeros(x_line, present);
     for (int t = 0; t < static_cast<int>(p.frames); ++t) {
@@ -302,10 +302,10 @@ __global__ __launch_bounds__(threads(D), 256 / D) void clip(const RecurrentUnitF
       if (present) store(out, p.out + line * p.channels + unit.channel());
     }
     if (!present) continue;
-    unit.store_h(row, h);
-    const int oldest = p.ring.oldest(row, p.frames);
+    unit.store_h(state_row, h);
+    const int oldest = p.streams.oldest_line(row, kConvState, p.frames);
 #pragma unroll
-    for (int k = 0; k < kConvState; ++k) unit.store_conv(row, conv_line(oldest, k), past[k]);
+    for (int k = 0; k < kConvState; ++k) unit.store_conv(state_row, conv_line(oldest, k), past[k]);
   }
 }
 
@@ -314,18 +314,20 @@ __global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnit
   extern __shared__ __align__(128) unsigned char memory[];
   Unit<D, Gates> unit(p, memory);
   const std::int64_t tiles = ceil_div(p.rows, kRows);
-  std::int64_t row = unit.row(blockIdx.y);
+  std::int64_t row = unit.row(blockIdx.y), state_row;
   Line past[kConvState], x, y;
   float h[kOwn];
   bool begins;
   int oldest;
   const auto load_state = [&] {
-    oldest = row < p.rows ? p.ring.oldest(row) : 0;
-    unit.load_state(row, oldest, past, h);
+    const bool present = row < p.rows;
+    state_row = present ? p.streams.state_row(row) : 0;
+    oldest = present ? p.streams.oldest_line(row, kConvState) : 0;
+    unit.load_state(present, state_row, oldest, past, h);
   };
   load_state();
-  wait_for_previous();
-  let_next_start();
+  pdl_wait();
+  pdl_launch_dependents();
   const auto load_inputs = [&] {
     const bool present = row < p.rows;
     x = load_or_zeros(p.x + row * p.stride + unit.channel(), present);
@@ -334,13 +336,15 @@ __global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnit
   };
   load_inputs();
   for (std::int64_t tile = blockIdx.y; tile < tiles; tile += gridDim.y) {
-    const std::int64_t here = row;
+    const std::int64_t here = row, state_here = state_row;
     const bool present = here < p.rows, begins_here = begins;
     const Line u = unit.convolve(unit.taps(), past, x), gating = y;
-    if (present && p.ring.seen) {
-      unit.store_conv(here, oldest, x);
+    if (present && p.streams.frames_before) {
+      unit.store_conv(state_here, oldest, x);
     } else if (present) {
-      unit.store_conv(here, 0, past[1]), unit.store_conv(here, 1, past[2]), unit.store_conv(here, 2, x);
+      unit.store_conv(state_here, 0, past[1]);
+      unit.store_conv(state_here, 1, past[2]);
+      unit.store_conv(state_here, 2, x);
     }
     float state[kOwn];
 #pragma unroll
@@ -354,7 +358,7 @@ __global__ __launch_bounds__(threads(D), 256 / D) void frame(const RecurrentUnit
     const Line out = unit.advance(state, u, gating, begins_here);
     if (present) {
       store(out, p.out + here * p.channels + unit.channel());
-      unit.store_h(here, state);
+      unit.store_h(state_here, state);
     }
     if (Gates::kOnePiece) return;
   }

@@ -17,7 +17,7 @@ void recurrent_unit_forward(const RecurrentUnitForward<S>& p, const Round& round
   CausalConv1dForward<S> conv;
   conv.frames = p.frames, conv.rows = p.rows, conv.channels = p.channels;
   conv.z = p.x, conv.z_stride = p.stride, conv.w = p.conv_w, conv.b = p.conv_b, conv.state = p.conv_state;
-  conv.ring = p.ring;
+  conv.streams = p.streams;
   conv.out = u.data(), conv.state_out = p.conv_state_out;
   causal_conv1d_forward(conv);
   for (S& value : u) value = round(value);
@@ -37,6 +37,7 @@ void recurrent_unit_forward(const RecurrentUnitForward<S>& p, const Round& round
   lru.x = u.data(), lru.input_logits = input_logits.data(), lru.a_logits = a_logits.data();
   lru.y = p.y, lru.y_stride = p.stride;
   lru.input_bias = p.input_bias, lru.a_bias = p.a_bias, lru.a_param = p.a_param;
+  lru.streams = p.streams;
   lru.h0 = p.h0, lru.reset = p.reset, lru.out = p.out, lru.h_last = p.h_last;
   rg_lru_forward(lru);
 }

@@ -1,4 +1,4 @@
-// What the RG-LRU's directions share on the device: gates, and the chain that carries a state from tile to tile.
+// Shared by RG-LRU forward and backward on the device: gates, and the look-back that carries a state from tile to tile.
 #pragma once
 
 #include "kernels/device.cuh"
@@ -74,46 +74,47 @@ struct Resets {
   }
 };
 
-// Note [Time chain]: with few rows a block serves one tile of frames only, so that all tiles load and calculate their
-// gates at once. What passes from tile to tile is the state: each thread waits until its cells' arrives in `mail`,
-// takes it through its frames, a multiply-add each, and posts it before it does anything else. The operations and their
-// order are those of one thread that runs through all frames, so the results are the same bits. Blocks draw tickets,
-// so that whoever waits was preceded by the block it waits for. A word of mail is its own flag: it starts as kNoMail.
-inline constexpr unsigned kNoMail = 0xffffffffu;  // a NaN that post() never sends
+// Note [Chained scan]: with few rows a block takes one tile of frames, so that all tiles load their inputs and compute their
+// gates at once. The state passes from tile to tile through look-back slots (decoupled look-back): a thread waits until
+// the slot of its cells is filled, runs the state through its frames, a multiply-add each, and publishes it first of all.
+// The operations and their order are those of one thread that runs through all frames, so the bits are the same. Tiles
+// come from an atomic counter: the block that a block waits for has always started before it. A slot is its own flag:
+// it starts as kEmptySlot.
+inline constexpr unsigned kEmptySlot = 0xffffffffu;  // a NaN that publish_carry() never sends
 
-// scratch: 4 words, of which the first counts tickets, then mail [tiles][cells].
-inline constexpr std::int64_t kMailHeader = 4;
-inline std::int64_t chain_scratch(std::int64_t tiles, std::int64_t cells) { return kMailHeader + tiles * cells; }
-inline void clear_mail(float* scratch, std::int64_t tiles, std::int64_t cells, cudaStream_t stream) {
-  if (cudaMemsetAsync(scratch, 0xff, chain_scratch(tiles, cells) * sizeof(float), stream) != cudaSuccess) {
-    check_launch("memset of the time chain");
+// scratch: 4 words, the first of which is the tile counter, then slots [tiles][cells].
+inline constexpr std::int64_t kLookbackHeader = 4;
+inline std::int64_t lookback_scratch(std::int64_t tiles, std::int64_t cells) { return kLookbackHeader + tiles * cells; }
+inline void clear_lookback_slots(float* scratch, std::int64_t tiles, std::int64_t cells, cudaStream_t stream) {
+  if (cudaMemsetAsync(scratch, 0xff, lookback_scratch(tiles, cells) * sizeof(float), stream) != cudaSuccess) {
+    check_launch("memset of the look-back slots");
   }
 }
 
 // Called by all threads of a block.
-__device__ __forceinline__ unsigned draw_ticket(float* scratch) {
-  __shared__ unsigned ticket;
-  if (threadIdx.x + threadIdx.y == 0) ticket = atomicAdd(reinterpret_cast<unsigned*>(scratch), 1u) + 1u;
+__device__ __forceinline__ unsigned next_tile(float* scratch) {
+  __shared__ unsigned tile;
+  if (threadIdx.x + threadIdx.y == 0) tile = atomicAdd(reinterpret_cast<unsigned*>(scratch), 1u) + 1u;
   __syncthreads();
-  return ticket;
+  return tile;
 }
 
 template <int V>
-__device__ __forceinline__ void receive(const float* mail, float (&state)[V]) {
+__device__ __forceinline__ void wait_for_carry(const float* slot, float (&state)[V]) {
 #pragma unroll
   for (int k = 0; k < V; ++k) {
     do {
-      asm volatile("ld.relaxed.gpu.global.f32 %0, [%1];" : "=f"(state[k]) : "l"(mail + k) : "memory");
-    } while (__float_as_uint(state[k]) == kNoMail);
+      asm volatile("ld.relaxed.gpu.global.f32 %0, [%1];" : "=f"(state[k]) : "l"(slot + k) : "memory");
+    } while (__float_as_uint(state[k]) == kEmptySlot);
   }
 }
 
 template <int V>
-__device__ __forceinline__ void post(const float (&state)[V], float* mail) {
+__device__ __forceinline__ void publish_carry(const float (&state)[V], float* slot) {
 #pragma unroll
   for (int k = 0; k < V; ++k) {
     const unsigned bits = __float_as_uint(state[k]);
-    asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(mail + k), "r"(bits == kNoMail ? bits >> 1 : bits)
+    asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(slot + k), "r"(bits == kEmptySlot ? bits >> 1 : bits)
                  : "memory");
   }
 }

@@ -1,4 +1,4 @@
-// What the RG-LRU kernels are told, on every device. The layer: Griffin, arXiv 2402.19427, section 2.4; its bounded
+// Arguments of the RG-LRU kernels, on every device. The layer: Griffin, arXiv 2402.19427, section 2.4; its bounded
 // square root and resets follow recurrentgemma's rglru. Letters: T frames, rows = B*N sequences, R channels.
 //
 //   i = sigmoid(input_logits + input_bias)        r = sigmoid(a_logits + a_bias)
@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "kernels/element.h"
+#include "kernels/stream_rows.h"
 
 namespace trecvit::kernels {
 
@@ -34,7 +35,8 @@ struct RgLruInputs {
 template <class Io>
 struct RgLruForward : RgLruInputs<Io> {
   Io* out = nullptr;            // [T, rows, R]
-  Wide<Io>* h_last = nullptr;   // [rows, R]; may be h0 itself
+  StreamRows streams;           // whose states h0 and h_last are
+  Wide<Io>* h_last = nullptr;   // [state rows, R]; may be h0 itself
   Io* h = nullptr;              // [T, rows, R]; null: not kept
   Wide<Io>* scratch = nullptr;  // of the device's own size; unused on the CPU
 };

@@ -64,8 +64,9 @@ RgLruGates<S> rg_lru_gates(const RgLruInputs<S>& p, std::int64_t at, std::int64_
 template <class S>
 void rg_lru_forward(const RgLruForward<S>& p) {
   for (std::int64_t row = 0; row < p.rows; ++row) {
+    const std::int64_t state_row = p.streams.state_row(row);
     for (std::int64_t c = 0; c < p.channels; ++c) {
-      S h = p.h0 ? p.h0[row * p.channels + c] : S(0);
+      S h = p.h0 ? p.h0[state_row * p.channels + c] : S(0);
       for (std::int64_t t = 0; t < p.frames; ++t) {
         const std::int64_t line = t * p.rows + row, at = line * p.channels + c;
         const bool reset = p.reset && p.reset[line];
@@ -74,7 +75,7 @@ void rg_lru_forward(const RgLruForward<S>& p) {
         if (p.h) p.h[at] = h;
         p.out[at] = p.y ? h * gelu_tanh(p.y[line * p.y_stride + c]) : h;
       }
-      p.h_last[row * p.channels + c] = h;
+      p.h_last[state_row * p.channels + c] = h;
     }
   }
 }

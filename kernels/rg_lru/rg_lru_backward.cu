@@ -11,28 +11,28 @@ namespace {
 constexpr int kKinds = 3;  // input_bias, a_bias, a_param
 constexpr int kThreads = kLanes * kBlockRows;
 constexpr int kStages = 3;                                       // of the ring
-constexpr int kChainBytes = 32;                                  // of each tensor to a thread of a chain
+constexpr int kChainedBytes = 32;                                  // of each tensor to a thread of a chain
 enum Tensor { kX, kInputLogits, kALogits, kBefore, kDout, kY };  // kBefore: h of the frame before
 
 // Frames are counted from the last: step s is frame T - 1 - s.
 template <class Io, int V, bool kGated, bool kChained>
-__global__ __launch_bounds__(kThreads) void backward(const RgLruBackward<Io> p, float* chain) {
-  constexpr int kFrames = tile_frames<Io, V>(kChained, kChainBytes);
+__global__ __launch_bounds__(kThreads) void backward(const RgLruBackward<Io> p, float* lookback) {
+  constexpr int kFrames = tile_frames<Io, V>(kChained, kChainedBytes);
   using Ring = TileRing<Io, V, kGated ? 6 : 5, kFrames, kChained ? 1 : kStages, kThreads>;
   __shared__ typename Ring::Slots slots;
   Ring ring(slots, threadIdx.y * kLanes + threadIdx.x);
 
-  const std::int64_t across = ceil_div(p.channels, kLanes * V), down = ceil_div(p.rows, kBlockRows);
+  const std::int64_t column_blocks = ceil_div(p.channels, kLanes * V), row_blocks = ceil_div(p.rows, kBlockRows);
   const int frames = p.frames;
   std::int64_t block = blockIdx.x;
   int begin = 0, end = frames;
   if constexpr (kChained) {
-    const unsigned ticket = draw_ticket(chain), blocks = across * down;
-    block = ticket % blocks, begin = ticket / blocks * kFrames;
+    const unsigned tile = next_tile(lookback), blocks = column_blocks * row_blocks;
+    block = tile % blocks, begin = tile / blocks * kFrames;
     end = min(begin + kFrames, frames);
   }
-  const std::int64_t channel = (block % across * kLanes + threadIdx.x) * V;
-  const std::int64_t row = block / across * kBlockRows + threadIdx.y;
+  const std::int64_t channel = (block % column_blocks * kLanes + threadIdx.x) * V;
+  const std::int64_t row = block / column_blocks * kBlockRows + threadIdx.y;
   const std::int64_t cells = p.rows * p.channels, cell = row * p.channels + channel;
   float sums[kKinds][V] = {};
   if (row < p.rows && channel < p.channels) {
@@ -95,7 +95,7 @@ __global__ __launch_bounds__(kThreads) void backward(const RgLruBackward<Io> p, 
         ring.read(kBefore, f, after);
       }
       if constexpr (kChained) {
-        if (begin > 0) receive(chain + kMailHeader + (begin / kFrames - 1) * cells + cell, carry);
+        if (begin > 0) wait_for_carry(lookback + kLookbackHeader + (begin / kFrames - 1) * cells + cell, carry);
       }
 #pragma unroll
       for (int f = 0; f < kFrames; ++f) {
@@ -107,7 +107,7 @@ __global__ __launch_bounds__(kThreads) void backward(const RgLruBackward<Io> p, 
         if (t - f == 0) store_wide(carry, p.dh0 + cell);
       }
       if constexpr (kChained) {
-        if (end < frames) post(carry, chain + kMailHeader + begin / kFrames * cells + cell);
+        if (end < frames) publish_carry(carry, lookback + kLookbackHeader + begin / kFrames * cells + cell);
       }
 #pragma unroll
       for (int f = 0; f < kFrames; ++f) {
@@ -142,13 +142,13 @@ __global__ __launch_bounds__(kThreads) void backward(const RgLruBackward<Io> p, 
 #pragma unroll
     for (int k = 0; k < V; ++k) sums[2][k] *= -8.0f * logistic2(a_param[k] * -kLog2E);
   }
-  const std::int64_t slot = begin / kFrames * down + block / across;
+  const std::int64_t slot = begin / kFrames * row_blocks + block / column_blocks;
   write_block_partials<V, kKinds>(sums, p.partials, slot, p.channels, channel);
 }
 
 template <class Io>
 std::int64_t chunks(const RgLruBackward<Io>& p, const RgLruPlan& plan) {
-  return plan.chained ? ceil_div(p.frames, kChainBytes / (plan.vector * sizeof(Io))) : 1;
+  return plan.chained ? ceil_div(p.frames, kChainedBytes / (plan.vector * sizeof(Io))) : 1;
 }
 template <class Io>
 std::int64_t slots(const RgLruBackward<Io>& p, const RgLruPlan& plan) {
@@ -162,9 +162,9 @@ void launch(const RgLruBackward<Io>& p, const RgLruPlan& plan, cudaStream_t stre
   frame_count(p.frames);
   if constexpr (V <= kRgLruChainVector) {
     if (plan.chained) {
-      float* chain = p.partials + slots(p, plan) * kKinds * p.channels;
-      clear_mail(chain, chunks(p, plan), p.rows * p.channels, stream);
-      backward<Io, V, kGated, true><<<grid_of(blocks), block, 0, stream>>>(p, chain);
+      float* lookback = p.partials + slots(p, plan) * kKinds * p.channels;
+      clear_lookback_slots(lookback, chunks(p, plan), p.rows * p.channels, stream);
+      backward<Io, V, kGated, true><<<grid_of(blocks), block, 0, stream>>>(p, lookback);
       return check_launch("rg_lru backward, chained");
     }
   }
@@ -191,8 +191,8 @@ bool fits(const RgLruBackward<Io>& p) {
 
 template <class Io>
 std::int64_t rg_lru_backward_partials_cuda(const RgLruBackward<Io>& p, const RgLruPlan& plan) {
-  const std::int64_t chain = plan.chained ? chain_scratch(chunks(p, plan), p.rows * p.channels) : 0;
-  return slots(p, plan) * kKinds * p.channels + chain;
+  const std::int64_t lookback = plan.chained ? lookback_scratch(chunks(p, plan), p.rows * p.channels) : 0;
+  return slots(p, plan) * kKinds * p.channels + lookback;
 }
 
 template <class Io>

@@ -15,9 +15,9 @@ struct Tile {
 };
 
 [[gnu::always_inline]] inline Tile tile_at(std::int64_t tile, std::int64_t rows, std::int64_t channels) {
-  const std::int64_t across = (channels + kRgLruTileChannels - 1) / kRgLruTileChannels;
-  const std::int64_t row = tile / across * kRgLruTileRows, channel = tile % across * kRgLruTileChannels;
-  return {tile / across, row, std::min(row + kRgLruTileRows, rows), channel,
+  const std::int64_t column_blocks = (channels + kRgLruTileChannels - 1) / kRgLruTileChannels;
+  const std::int64_t row = tile / column_blocks * kRgLruTileRows, channel = tile % column_blocks * kRgLruTileChannels;
+  return {tile / column_blocks, row, std::min(row + kRgLruTileRows, rows), channel,
           std::min(kRgLruTileChannels, channels - channel)};
 }
 
@@ -72,8 +72,9 @@ struct ForwardTiles {
     alignas(64) float decay[kRgLruTileChannels];
     decays(p.a_param + tile.begin, tile.count, decay);
     for (std::int64_t row_at = tile.row_begin; row_at < tile.row_end; ++row_at) {
-      float* state = p.h_last + row_at * p.channels + tile.begin;
-      const float* initial = p.h0 ? p.h0 + row_at * p.channels + tile.begin : nullptr;
+      const std::int64_t at = p.streams.state_row(row_at) * p.channels + tile.begin;
+      float* state = p.h_last + at;
+      const float* initial = p.h0 ? p.h0 + at : nullptr;
       for (std::int64_t c = 0; c < tile.count; ++c) state[c] = initial ? initial[c] : 0.0f;
     }
     for (std::int64_t t = 0; t < p.frames; ++t) {
@@ -82,7 +83,8 @@ struct ForwardTiles {
         row<Io, kGated, kKeep>(tile.count, going_on(p.reset && p.reset[line]), p.x + at, p.input_logits + at,
                                p.a_logits + at, kGated ? p.y + line * p.y_stride + tile.begin : nullptr,
                                p.input_bias + tile.begin, p.a_bias + tile.begin, decay,
-                               p.h_last + row_at * p.channels + tile.begin, p.out + at, kKeep ? p.h + at : nullptr);
+                               p.h_last + p.streams.state_row(row_at) * p.channels + tile.begin, p.out + at,
+                               kKeep ? p.h + at : nullptr);
       }
     }
   }

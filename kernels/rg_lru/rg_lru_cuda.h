@@ -18,7 +18,7 @@ struct RgLruPlan {
 };
 inline constexpr int kRgLruChainVector = 2;
 
-// The one rule, from sizes alone: the widest vectors that still give threads enough; a chain for long sequences of
+// The one rule, from sizes alone: the widest vectors that still give threads enough; a chained scan for long sequences of
 // fewer than `few` cells (rows * channels), where no vectors do.
 template <class Io>
 RgLruPlan rg_lru_plan(const RgLruInputs<Io>& p, int widest, std::int64_t few) {

@@ -9,12 +9,12 @@ namespace {
 
 constexpr int kThreads = 64;
 constexpr int kStages = 6;       // of the ring
-constexpr int kChainBytes = 64;  // of each tensor to a thread of a chain
+constexpr int kChainedBytes = 64;  // of each tensor to a thread of a chain
 enum Tensor { kX, kInputLogits, kALogits, kY };
 
 template <class Io, int V, bool kGated, bool kChained>
 __global__ __launch_bounds__(kThreads) void forward(const RgLruForward<Io> p) {
-  constexpr int kFrames = tile_frames<Io, V>(kChained, kChainBytes);
+  constexpr int kFrames = tile_frames<Io, V>(kChained, kChainedBytes);
   using Ring = TileRing<Io, V, kGated ? 4 : 3, kFrames, kChained ? 1 : kStages, kThreads>;
   __shared__ typename Ring::Slots slots;
   Ring ring(slots, threadIdx.x);
@@ -23,14 +23,15 @@ __global__ __launch_bounds__(kThreads) void forward(const RgLruForward<Io> p) {
   std::int64_t block = blockIdx.x;
   int begin = 0, end = frames;
   if constexpr (kChained) {
-    const unsigned ticket = draw_ticket(p.scratch), blocks = gridDim.x / ceil_div(frames, kFrames);
-    block = ticket % blocks, begin = ticket / blocks * kFrames;
+    const unsigned tile = next_tile(p.scratch), blocks = gridDim.x / ceil_div(frames, kFrames);
+    block = tile % blocks, begin = tile / blocks * kFrames;
     end = min(begin + kFrames, frames);
   }
-  const std::int64_t across = p.channels / V, vector = block * kThreads + threadIdx.x;
-  if (vector >= p.rows * across) return;
-  const std::int64_t row = vector / across, channel = vector % across * V;
+  const std::int64_t column_blocks = p.channels / V, vector = block * kThreads + threadIdx.x;
+  if (vector >= p.rows * column_blocks) return;
+  const std::int64_t row = vector / column_blocks, channel = vector % column_blocks * V;
   const std::int64_t cells = p.rows * p.channels, cell = row * p.channels + channel;
+  const std::int64_t state_cell = p.streams.state_row(row) * p.channels + channel;
 
   const auto fetch = [&](int t) {
     const std::int64_t line = t * p.rows + row, at = line * p.channels + channel;
@@ -50,7 +51,7 @@ __global__ __launch_bounds__(kThreads) void forward(const RgLruForward<Io> p) {
 
   const ChannelParameters<V> parameters(p, channel);
   float h[V] = {};
-  if (begin == 0 && p.h0) load_wide(p.h0 + cell, h);
+  if (begin == 0 && p.h0) load_wide(p.h0 + state_cell, h);
 
   for (int t = begin; t < end; t += kFrames) {
     fetch(t + Ring::kAhead * kFrames);
@@ -74,7 +75,7 @@ __global__ __launch_bounds__(kThreads) void forward(const RgLruForward<Io> p) {
       }
     }
     if constexpr (kChained) {
-      if (begin > 0) receive(p.scratch + kMailHeader + (begin / kFrames - 1) * cells + cell, h);
+      if (begin > 0) wait_for_carry(p.scratch + kLookbackHeader + (begin / kFrames - 1) * cells + cell, h);
     }
 #pragma unroll
     for (int f = 0; f < kFrames; ++f) {
@@ -83,10 +84,10 @@ __global__ __launch_bounds__(kThreads) void forward(const RgLruForward<Io> p) {
         if (!resets.at[f]) states[f][k] = fmaf(a[f][k], h[k], states[f][k]);  // a reset forgets even a NaN
         h[k] = states[f][k];
       }
-      if (t + f + 1 == frames) store_wide(h, p.h_last + cell);
+      if (t + f + 1 == frames) store_wide(h, p.h_last + state_cell);
     }
     if constexpr (kChained) {
-      if (end < frames) post(h, p.scratch + kMailHeader + begin / kFrames * cells + cell);
+      if (end < frames) publish_carry(h, p.scratch + kLookbackHeader + begin / kFrames * cells + cell);
     }
     float out[kFrames][V];
 #pragma unroll
@@ -112,8 +113,8 @@ void launch(const RgLruForward<Io>& p, bool chained, cudaStream_t stream) {
   frame_count(p.frames);
   if constexpr (V <= kRgLruChainVector) {
     if (chained) {
-      const std::int64_t tiles = ceil_div(p.frames, tile_frames<Io, V>(true, kChainBytes));
-      clear_mail(p.scratch, tiles, p.rows * p.channels, stream);
+      const std::int64_t tiles = ceil_div(p.frames, tile_frames<Io, V>(true, kChainedBytes));
+      clear_lookback_slots(p.scratch, tiles, p.rows * p.channels, stream);
       forward<Io, V, kGated, true><<<grid_of(blocks * tiles), kThreads, 0, stream>>>(p);
       return check_launch("rg_lru forward, chained");
     }
@@ -142,7 +143,7 @@ bool fits(const RgLruForward<Io>& p) {
 template <class Io>
 std::int64_t rg_lru_forward_scratch_cuda(const RgLruForward<Io>& p, const RgLruPlan& plan) {
   if (!plan.chained) return 0;
-  return chain_scratch(ceil_div(p.frames, kChainBytes / (plan.vector * sizeof(Io))), p.rows * p.channels);
+  return lookback_scratch(ceil_div(p.frames, kChainedBytes / (plan.vector * sizeof(Io))), p.rows * p.channels);
 }
 
 template <class Io>

@@ -14,11 +14,11 @@ void running_mean(const RunningMean<double>& p, const Round& round) {
   for (std::int64_t t = 0; t < p.frames; ++t) {
     for (std::int64_t at = 0; at < all; ++at) {
       p.out[t * all + at] = round(std::tanh(p.x[t * all + at]));
-      p.sum[at] += p.out[t * all + at];
+      p.sum[p.sum_at(at)] += p.out[t * all + at];
     }
   }
   for (std::int64_t at = 0; at < all; ++at) {
-    p.mean[at] = round(p.sum[at] / static_cast<double>(p.seen[at / p.width]));
+    p.mean[at] = round(p.sum[p.sum_at(at)] / p.count(at));
   }
 }
 

@@ -11,18 +11,19 @@ constexpr int kThreads = 256;
 template <class Io>
 __global__ __launch_bounds__(kThreads) void running_mean(const RunningMean<Io> p) {
   const std::int64_t all = p.streams * p.width, at = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  wait_for_previous();
-  let_next_start();
+  pdl_wait();
+  pdl_launch_dependents();
   if (at >= all) return;
-  double sum = p.sum[at];
+  const std::int64_t sum_at = p.sum_at(at);
+  double sum = p.sum[sum_at];
   for (std::int64_t t = 0; t < p.frames; ++t) {
     Io feature;
     put(tanhf(widen(p.x[t * all + at])), feature);
     p.out[t * all + at] = feature;
     sum += widen(feature);
   }
-  p.sum[at] = sum;
-  put(static_cast<float>(sum / static_cast<double>(p.seen[at / p.width])), p.mean[at]);
+  p.sum[sum_at] = sum;
+  put(static_cast<float>(sum / p.count(at)), p.mean[at]);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ struct Pair {
   __device__ Pair at(int tile) const { return {first + tile * kBytes}; }
 };
 
-// What a block works on, in shared memory.
+// The shared memory of a block.
 template <int D>
 struct Work {
   Pair<D> queries, keys;  // the first of `tiles` pairs each

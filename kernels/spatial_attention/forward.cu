@@ -25,8 +25,8 @@ __global__ __launch_bounds__(kWarps* kWarpLanes, kBlocks) void forward(const Spa
   const Bf16* q = p.qkv + frame * tokens * stride + head * D;
 
   int row = (blockIdx.y * warps + warp) * kTileRows;
-  wait_for_previous();
-  let_next_start();
+  pdl_wait();
+  pdl_launch_dependents();
   copy_tile<D>(queries, q, stride, row, tokens);
   for (int t = warp; t < kTiles; t += warps) copy_tile<D>(keys + t * kBytes, q + width, stride, t * kTileRows, tokens);
   commit_copies();

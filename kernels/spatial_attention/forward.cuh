@@ -1,4 +1,4 @@
-// What both forms of spatial attention forward do with rows of S in registers: s[j] are a lane's accumulators of keys
+// Shared by both forms of spatial attention forward, on rows of S in registers: s[j] are a lane's accumulators of keys
 // 8 j to 8 j + 7, for the lane's two rows.
 #pragma once
 

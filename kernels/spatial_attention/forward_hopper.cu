@@ -35,8 +35,8 @@ __global__ __launch_bounds__(kThreads, Plan<kSlices>::kBlocks) void forward(cons
   const std::int64_t frame = blockIdx.x / heads;
   const int width = static_cast<int>(heads) * D, stride = 3 * width;
   const Bf16* const q = p.qkv + frame * tokens * stride + head * D;
-  wait_for_previous();
-  let_next_start();
+  pdl_wait();
+  pdl_launch_dependents();
 
   int row = blockIdx.y * kRows + warp * kTileRows;
   copy_tile<D>(queries, q, stride, row, tokens);

@@ -1,4 +1,4 @@
-// What the spatial attention kernels are told, on every device: multi-head self-attention of the tokens of a frame,
+// Arguments of the spatial attention kernels, on every device: multi-head self-attention of the tokens of a frame,
 // arXiv 1706.03762, section 3.2, read from the packed product q | k | v. Letters: N tokens, H heads, D head width.
 //
 //   S = q k^T / sqrt(D)     P = softmax of the rows of S     out = P v     lse = log of the sum of exp(S) of a row

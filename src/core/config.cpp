@@ -30,6 +30,20 @@ int edit_distance(const std::string& a, const std::string& b) {
 
 std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
 
+// A node that stands behind a key.
+template <class Value>
+Value value_of(const YAML::Node& node, const std::string& origin) {
+  Value value{.text = node.IsScalar() ? node.Scalar() : "", .origin = origin, .section = node.IsMap() || node.IsSequence()};
+  value.list = node.IsSequence();
+  if (!value.list) return value;
+  for (const auto& item : node) {
+    value.list = value.list && item.IsScalar();
+    value.items.push_back(item.IsScalar() ? item.Scalar() : "");
+    if (value.items.size() > 1000) throw UsageError(origin, ": a list has more than 1000 entries");
+  }
+  return value;
+}
+
 // Walks the keys of a YAML map. Aliases (&a, *a) can make a small file endless: a section within itself, or each level
 // twice the one below.
 template <class Add>
@@ -49,11 +63,9 @@ class Flattener {
           throw UsageError(origin, ": sections are nested more than ", kDeepest,
                            " deep, or contain themselves by an alias");
         walk(entry.second, key + ".", depth + 1);
-        if (entry.second.size() == 0) add(key, "", origin, true);
-      } else if (entry.second.IsSequence()) {
-        add(key, "", origin, true);
+        if (entry.second.size() == 0) add(key, entry.second, origin);
       } else {
-        add(key, entry.second.IsNull() ? "" : entry.second.Scalar(), origin, false);
+        add(key, entry.second, origin);
       }
     }
   }
@@ -61,10 +73,10 @@ class Flattener {
  private:
   static constexpr int kDeepest = 16, kMostKeys = 10000;
 
-  void add(const std::string& key, const std::string& value, const std::string& origin, bool section) {
+  void add(const std::string& key, const YAML::Node& value, const std::string& origin) {
     const auto [same, first] = origins_.emplace(key, origin);
     if (!first) throw UsageError(origin, ": the key '", key, "' is there twice, first at ", same->second);
-    add_(key, value, origin, section);
+    add_(key, value, origin);
   }
 
   std::string file_;
@@ -132,10 +144,10 @@ void ConfigSource::load(const std::filesystem::path& yaml_file) {
   }
   if (root.IsNull() && empty) return;
   if (!root.IsMap()) throw UsageError(yaml_file.string(), " must be a YAML map such as 'train: {lr: 1e-4}'");
-  const auto keep = [&](const std::string& key, const std::string& value, const std::string& origin, bool section) {
-    values_[key] = {value, origin, section};
+  const auto add = [&](const std::string& key, const YAML::Node& value, const std::string& origin) {
+    values_[key] = value_of<Value>(value, origin);
   };
-  Flattener(yaml_file.filename().string(), keep).walk(root);
+  Flattener(yaml_file.filename().string(), add).walk(root);
 }
 
 void ConfigSource::set(const std::string& assignment) {
@@ -149,7 +161,7 @@ void ConfigSource::set(const std::string& assignment) {
   } catch (const YAML::Exception& failure) {
     throw UsageError("--set ", assignment, ": the value is not valid YAML: ", failure.msg);
   }
-  values_[key] = {node.IsScalar() ? node.Scalar() : "", "--set", node.IsMap() || node.IsSequence()};
+  values_[key] = value_of<Value>(node, "--set");
 }
 
 const ConfigSource::Value* ConfigSource::find(const std::string& key) const {
@@ -185,6 +197,15 @@ void ConfigSource::parse(const std::string& key, const Value& value, std::string
   if (value.text.find('\0') != std::string::npos)  // paths end there
     wrong_type(key, value.origin, "one with a zero byte", "text");
   field = value.text;
+}
+
+// One text alone is a list of one.
+void ConfigSource::parse(const std::string& key, const Value& value, std::vector<std::string>& field) {
+  if (value.section && !value.list) wrong_type(key, value.origin, "a section", "a list such as [a, b]");
+  field = value.list ? value.items : std::vector<std::string>{value.text};
+  for (const std::string& item : field)
+    if (item.empty() || item.find('\0') != std::string::npos)
+      wrong_type(key, value.origin, "one with an empty entry", "a list such as [a, b]");
 }
 
 void ConfigSource::parse(const std::string& key, const Value& value, bool& field) {
@@ -224,6 +245,12 @@ std::string config_text(const std::string& value) {
   if (!plain) out << YAML::DoubleQuoted;
   out << value;
   return out.c_str();
+}
+
+std::string config_text(const std::vector<std::string>& value) {
+  std::string out = "[";
+  for (const std::string& item : value) out += (out.size() > 1 ? ", " : "") + config_text(item);
+  return out + "]";
 }
 
 std::string config_text(bool value) { return value ? "true" : "false"; }

@@ -1,7 +1,7 @@
 // Configuration: plain structs that describe their own fields, filled from YAML files and key=value settings.
 //
 // A config struct has a static visit(self, visitor) that calls visitor(name, field, doc) for every field. A field is a
-// std::string, bool, std::int64_t, double, or another config struct, whose fields are then named "outer.inner".
+// std::string, bool, std::int64_t, double, a list of texts (std::vector<std::string>), or another config struct, whose fields are then named "outer.inner".
 #pragma once
 
 #include <cstdint>
@@ -67,6 +67,8 @@ class ConfigSource {
     std::string text;
     std::string origin;  // "demo.yaml:12" or "--set"
     bool section = false;  // a map or a list stands here
+    bool list = false;     // of single values, `items`
+    std::vector<std::string> items{};
   };
   const Value* find(const std::string& key) const;
   void refuse_unknown(const std::vector<std::string>& known) const;
@@ -74,6 +76,7 @@ class ConfigSource {
   static void parse(const std::string& key, const Value& value, bool& field);
   static void parse(const std::string& key, const Value& value, std::int64_t& field);
   static void parse(const std::string& key, const Value& value, double& field);
+  static void parse(const std::string& key, const Value& value, std::vector<std::string>& field);
 
   std::map<std::string, Value> values_;
 };
@@ -83,6 +86,7 @@ std::string config_text(const std::string& value);
 std::string config_text(bool value);
 std::string config_text(std::int64_t value);
 std::string config_text(double value);
+std::string config_text(const std::vector<std::string>& value);  // "[a, b]"
 
 // YAML text of (key, value, comment) rows, sections from the dots in the keys.
 struct ConfigRow {

@@ -42,7 +42,7 @@ void write_all(int fd, const void* bytes, std::size_t count, const fs::path& pat
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-// What a path stands for once links are followed.
+// The file behind a path, once links are followed.
 struct Place {
   fs::path file;
   bool special = false;  // exists and is no regular file: a device, a FIFO, a socket

@@ -17,7 +17,7 @@ bool is_regular(const std::filesystem::path& path);
 // Something that file systems and other programs leave behind: hidden files, AppleDouble "._x", "@eaDir", "lost+found".
 bool is_clutter(const std::filesystem::path& path);
 
-// What is in a folder, by name, without clutter. Error: it cannot be read.
+// The entries of a folder, by name, without clutter. Error: it cannot be read.
 std::vector<std::filesystem::path> folder_entries(const std::filesystem::path& folder);
 
 // Calls visit(file) for every file at any depth, in the order of folder_entries(). Links are followed; a folder that is

@@ -1,4 +1,4 @@
-// What every file of named arrays must satisfy before a byte of it is believed.
+// Conditions that every file of named arrays must satisfy before a byte of it is used.
 #pragma once
 
 #include <cstddef>

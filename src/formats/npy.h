@@ -15,7 +15,7 @@
 
 namespace trecvit {
 
-// What stands before the values. Supported dtypes: bool, signed and unsigned integers, f16, f32, f64, and bf16 as two
+// The header of a .npy file. Supported dtypes: bool, signed and unsigned integers, f16, f32, f64, and bf16 as two
 // opaque bytes ("|V2" or "<V2": what NumPy writes for ml_dtypes.bfloat16).
 struct NpyHeader {
   Dtype dtype = Dtype::kF32;

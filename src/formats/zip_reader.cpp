@@ -11,7 +11,7 @@
 
 namespace trecvit {
 
-// What libzip reads from: the mapping, through its callback interface. Note [Member offsets]: libzip does not tell
+// libzip reads the mapping through its callback interface. Note [Member offsets]: libzip does not tell
 // where a member's bytes lie, but the first read of a member's raw bytes reaches this source at exactly that place.
 struct ZipReader::Source {
   MappedFile file;

@@ -8,7 +8,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "data/datasets/csv.h"
-#include "infer/transfer.h"
+#include "runtime/transfer.h"
 
 namespace trecvit {
 namespace {
@@ -17,10 +17,10 @@ using at::Tensor;
 
 // Softmax of every view, [B, classes], by the whole clip or frame by frame.
 Tensor view_probabilities(const TRecViT& net, const Tensor& video, const std::string& mode) {
-  if (mode == "clip") return at::softmax(net(video).logits, -1).cpu();
+  if (mode == "clip") return at::softmax(net.classify_clips(video).logits, -1).cpu();
   ModelState state = net.make_state(video.size(1));
   TRecViT::Output output;
-  for (std::int64_t t = 0; t < video.size(0); ++t) output = net(video.narrow(0, t, 1), &state);
+  for (std::int64_t t = 0; t < video.size(0); ++t) output = net.classify_streams(video.narrow(0, t, 1), state);
   return at::softmax(output.logits, -1).cpu();
 }
 

@@ -1,42 +1,33 @@
 #include "infer/streamer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "data/loader/paced_frames.h"
 #include "infer/evaluate.h"
 
 namespace trecvit {
-namespace {
-
-double now_ms() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
 
 Streamer::Streamer(const Model& model, bool graph)
-    : preprocess_(model.preprocessing.size), batch_(model, {.slots = 1, .graph = graph}), slot_(batch_.join()) {
-  answer_.now = batch_.now(slot_);
-  answer_.smoothed = batch_.smoothed(slot_);
-}
+    : preprocess_(model.preprocessing.size),
+      own_(std::make_unique<Scheduler>(model, SchedulerOptions{.slots = 1, .graph = graph})),
+      session_(own_->open()) {}
+
+Streamer::Streamer(const Model& model, Scheduler& scheduler)
+    : preprocess_(model.preprocessing.size), session_(scheduler.open()) {}
 
 const StreamAnswer& Streamer::push(const video::Frame& frame) {
   const double start = now_ms();
-  preprocess_(frame, evaluation_crop(0, 1), batch_.pixels(slot_).data());
+  preprocess_(frame, evaluation_crop(0, 1), session_->pixels().data());
   const double ready = now_ms();
-  batch_.step();
-  ++frames_;
-  answer_.preprocess_ms = ready - start;
-  answer_.model_ms = now_ms() - ready;
+  const SessionAnswer& answer = session_->push();
+  answer_ = {.frame_probabilities = answer.frame_probabilities,
+             .mean_probabilities = answer.mean_probabilities,
+             .preprocess_ms = ready - start,
+             .model_ms = now_ms() - ready};
   return answer_;
-}
-
-void Streamer::reset() {
-  batch_.reset(slot_);
-  frames_ = 0;
 }
 
 std::vector<Ranked> top(std::span<const float> probabilities, std::int64_t k) {
@@ -55,7 +46,7 @@ std::vector<float> predict_file(Streamer& streamer, const std::string& source, P
   streamer.reset();
   while (const video::Frame* frame = frames.next()) streamer.push(*frame);
   if (streamer.frames() == 0) throw Error(source, " has no frame that can be decoded");
-  const auto smoothed = streamer.last().smoothed;
+  const auto smoothed = streamer.last().mean_probabilities;
   check_probabilities(smoothed, source);
   return {smoothed.begin(), smoothed.end()};
 }

@@ -1,4 +1,4 @@
-// A model on live video: one frame in, an answer out, at the same cost for ever. `predict` runs the same code on files.
+// A model on live video: one frame in, an answer out, at a constant cost. `predict` runs the same code on files.
 #pragma once
 
 #include <span>
@@ -8,31 +8,34 @@
 #include "data/loader/preprocess.h"
 #include "data/loader/sampling.h"
 #include "data/video/decoder.h"
-#include "infer/stream_batch.h"
+#include "infer/scheduler.h"
 
 namespace trecvit {
 
 struct StreamAnswer {
-  std::span<const float> now;       // [classes] probabilities from this frame's own pre-logits
-  std::span<const float> smoothed;  // [classes] probabilities from the mean over all frames since the last reset
+  std::span<const float> frame_probabilities;  // [classes] of this frame alone
+  std::span<const float> mean_probabilities;   // [classes] of the mean over all frames since the last reset
   double preprocess_ms = 0, model_ms = 0;
 };
 
-// One stream. Buffers are made once; push() allocates nothing of ours.
+// A session with preprocessing in front: frames of any size and format.
 class Streamer {
  public:
-  // `graph` as in StreamOptions.
+  // A stream of its own over `model`; `graph` as in StreamOptions.
   explicit Streamer(const Model& model, bool graph = true);
+  // A session of a scheduler that others share.
+  Streamer(const Model& model, Scheduler& scheduler);
   // The answer is valid until the next call.
   const StreamAnswer& push(const video::Frame& frame);
   const StreamAnswer& last() const { return answer_; }
-  void reset();                                    // as if nothing had been seen
-  std::int64_t frames() const { return frames_; }  // since the last reset
+  void reset() { session_->reset(); }                          // as if there had been no frame
+  std::int64_t frames() const { return session_->frames(); }  // since the last reset
+  Session& session() { return *session_; }
 
  private:
   Preprocess preprocess_;
-  StreamBatch batch_;
-  std::int64_t slot_, frames_ = 0;
+  std::unique_ptr<Scheduler> own_;  // null: shared with others
+  std::unique_ptr<Session> session_;
   StreamAnswer answer_;
 };
 

@@ -1,6 +1,7 @@
 // Config structs (core/config.h) as JSON objects.
 #pragma once
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/config.h"
@@ -24,7 +25,10 @@ void from_json(const nlohmann::json& json, Config& config, const std::string& or
     const auto found = json.find(key);
     if (found == json.end()) return;
     using Field = std::remove_reference_t<decltype(field)>;
-    const bool fits = std::is_same_v<Field, std::string> ? found->is_string()
+    using Texts = std::vector<std::string>;
+    const auto is_text = [](const nlohmann::json& item) { return item.is_string(); };
+    const bool fits = std::is_same_v<Field, Texts>         ? found->is_array() && std::all_of(found->begin(), found->end(), is_text)
+                      : std::is_same_v<Field, std::string> ? found->is_string()
                       : std::is_same_v<Field, bool>      ? found->is_boolean()
                       : std::is_same_v<Field, double>    ? found->is_number()
                                                          : found->is_number_integer();

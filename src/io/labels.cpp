@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
-#include "io/convert.h"
+#include "io/model_conversion.h"
 
 namespace trecvit {
 namespace {

@@ -7,7 +7,7 @@
 #include "formats/npz.h"
 #include "formats/safetensors.h"
 #include "io/json_config.h"
-#include "model/tensors.h"
+#include "nn/tensors.h"
 
 namespace trecvit {
 namespace {
@@ -46,9 +46,40 @@ void check_against_shapes(const ModelFile& file) {
   same("depth", told.depth, seen.depth);
   same("heads", told.heads, seen.heads);
   same("mlp_width", told.mlp_width, seen.mlp_width);
-  same("lru_width", told.lru_width, seen.lru_width);
+  same("lru_width", told.mixer.gated_lru.lru_width, seen.mixer.gated_lru.lru_width);
+  for (std::int64_t i = 0; i < told.depth; ++i)
+    if (mixer_of_layer(told.mixers, i) != mixer_of_layer(seen.mixers, i))
+      throw Error(file.path.string(), ": its metadata says that layer ", i, " has the mixer ", mixer_of_layer(told.mixers, i),
+                  " but its arrays are those of ", mixer_of_layer(seen.mixers, i));
   same("classes", told.classes, seen.classes);
   same("patches", told.patches(), file.arrays.at("tokenizer/pos_embedding").shape[1]);
+}
+
+// The shortest pattern of mixers that gives every layer the kind of its arrays; their sizes go to `sizes`.
+std::vector<std::string> recognise_mixers(const NamedArrays& arrays, const std::string& origin, std::int64_t depth,
+                                          MixerConfig& sizes) {
+  std::vector<std::string> found;
+  for (std::int64_t i = 0; i < depth; ++i) {
+    const std::string prefix = temporal_block_name("encoder", i);
+    const MixerKind* kind = nullptr;
+    try {
+      for (const auto& candidate : mixer_kinds())
+        if (!kind && candidate->recognise(arrays, prefix, sizes)) kind = candidate.get();
+    } catch (const Error& failure) {
+      throw Error(origin, ": ", failure.what());
+    }
+    if (!kind) throw Error(origin, " is not a TRecViT model: below '", prefix, "' are the arrays of no known temporal mixer");
+    found.push_back(kind->name());
+  }
+  for (std::size_t period = 1; period < found.size(); ++period) {
+    bool repeats = true;
+    for (std::size_t i = period; i < found.size(); ++i) repeats = repeats && found[i] == found[i % period];
+    if (repeats) {
+      found.resize(period);
+      break;
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -74,7 +105,7 @@ ModelConfig infer_config(const NamedArrays& arrays, const std::string& origin) {
   const auto& query = shape("encoder/encoderblock_0/MultiHeadDotProductAttention_0/query/kernel", 3);
   config.heads = query[1];
   config.mlp_width = shape("encoder/encoderblock_0/MlpBlock_0/Dense_0/kernel", 2)[1];
-  config.lru_width = shape("encoder/residualblock_00/recurrent_block/rg_lru/a_param", 1)[0];
+  config.mixers = recognise_mixers(arrays, origin, depth, config.mixer);
   config.classes = 0;
   if (arrays.count("decoder/cls_head/kernel")) {
     const auto& head = shape("decoder/cls_head/kernel", 2);
@@ -244,11 +275,12 @@ std::unique_ptr<Model> load_model(const fs::path& path, at::Device device, at::S
   model->net = std::make_unique<TRecViT>(model->store, file.config);
   model->net->set_dtype(dtype);
   model->store.allocate(device);
-  // What a masked auto-encoder's checkpoint holds beside the encoder is not needed here.
+  // A masked auto-encoder's decoder is not needed here.
   NamedArrays wanted;
   for (const auto& [name, array] : file.arrays)
     if (name.rfind("mae_decoder/", 0) != 0) wanted.emplace(name, array);
   load_parameters(model->store, wanted, file.path.string());
+  model->net->cast_weights();
   model->labels = file.labels;
   for (std::int64_t i = static_cast<std::int64_t>(model->labels.size()); i < file.config.classes; ++i)
     model->labels.push_back(text("class ", i));

@@ -53,7 +53,7 @@ ModelFile read_model(const std::filesystem::path& path);
 // The architecture that official arrays have. Error: an array that should be there is not, or contradicts another.
 ModelConfig infer_config(const NamedArrays& arrays, const std::string& origin);
 
-// What became of every name when parameters were filled from arrays.
+// The fate of every name when parameters were filled from arrays.
 struct LoadReport {
   std::vector<std::string> loaded, missing, unexpected, reshaped;
 };

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "io/vit_names.h"
-#include "model/tensors.h"
+#include "nn/tensors.h"
 
 namespace trecvit {
 namespace {

@@ -9,7 +9,7 @@
 
 namespace trecvit {
 
-// What the image model was fed. Ours sees levels in [0, 1], so the difference goes into the patch embedding.
+// The image model's input normalisation. Pixels here are in [0, 1], so the difference goes into the patch embedding.
 enum class InputRange {
   kZeroOne,      // levels as they are
   kMinusOneOne,  // (x - 0.5) / 0.5, as ViT and big_vision

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/array.h"
-#include "model/config.h"
+#include "config/model.h"
 
 namespace trecvit {
 

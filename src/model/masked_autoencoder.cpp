@@ -39,14 +39,16 @@ MaskedAutoencoder::MaskedAutoencoder(nn::ParameterStore& store, const TRecViT& e
   mask_token_ = store.add(name + "/mask_token", {1, 1, config.width}, /*decay=*/false, nn::normal(0.02));
   position_ = store.add(name + "/pos_embedding", {1, patches, config.width}, /*decay=*/false,
                         nn::normal(1.0 / std::sqrt(static_cast<double>(config.width))));
+  MixerConfig mixer = config.mixer;
+  mixer.gated_lru.min_radius = m.mixer.gated_lru.min_radius;
+  mixer.gated_lru.max_radius = m.mixer.gated_lru.max_radius;
   blocks_ = nn::make_block_stack(store, name,
                                  {.width = config.width,
                                   .depth = config.depth,
                                   .heads = config.heads,
                                   .mlp_width = config.mlp_width,
-                                  .lru_width = config.lru_width,
-                                  .min_radius = m.min_radius,
-                                  .max_radius = m.max_radius});
+                                  .mixers = {"gated_lru"},
+                                  .mixer = mixer});
   predict_ = nn::make_linear(store, name + "/pixels", config.width, pixels, xavier(config.width, pixels), nn::zeros());
 }
 
@@ -55,17 +57,19 @@ MaskedAutoencoder::Output MaskedAutoencoder::operator()(const Tensor& video, con
   const std::int64_t frames = video.size(0), clips = video.size(1), patches = m.patches();
   const auto dtype = encoder_.dtype();
 
-  const Tensor pixels = encoder_.cut_patches(video);
+  const Tensor pixels = encoder_.patchify(video);
   const Tensor all = encoder_.tokenizer().embed(pixels);
-  const Tensor seen = at::gather(all, 2, spread(visible, frames, m.width));
-  const Tensor encoded = encoder_.encode(encoder_.tokenizer().with_cls(seen), visible.size(1) + 1, nullptr);
+  const Tensor visible_tokens = at::gather(all, 2, spread(visible, frames, m.width));
+  const Tensor encoded = encoder_.encode_clips(encoder_.tokenizer().with_cls(visible_tokens), visible.size(1) + 1);
 
   const Tensor narrow = embed_(encoded);  // [T, B, V+1, D]
   const Tensor cls = narrow.narrow(2, 0, 1);
   const Tensor blank = mask_token_->in(dtype).view({1, 1, 1, config_.width}).expand({frames, clips, patches, config_.width});
   const Tensor filled =
       at::scatter(blank, 2, spread(visible, frames, config_.width), narrow.narrow(2, 1, visible.size(1)));
-  const Tensor decoded = blocks_(at::cat({cls, filled + position_->in(dtype)}, 2), patches + 1, nullptr, {});
+  const auto positions = ops::clip_positions(frames, clips * (patches + 1), video.device());
+  const Tensor decoded =
+      blocks_(at::cat({cls, filled + position_->in(dtype)}, 2), patches + 1, /*states=*/nullptr, positions);
 
   Output output;
   output.prediction = predict_(decoded.narrow(2, 1, patches)).to(at::kFloat);
@@ -107,7 +111,7 @@ Tensor MaskedAutoencoder::hidden_pixels(const Tensor& visible) const {
 Tensor MaskedAutoencoder::paint(const Output& output, const Tensor& video, const Tensor& visible) const {
   const ModelConfig& m = encoder_.config();
   const std::int64_t frames = video.size(0), clips = video.size(1), patches = m.patches();
-  const Tensor pixels = ops::to_patches(video, m.patch, at::kFloat);
+  const Tensor pixels = ops::patchify(video, m.patch, at::kFloat);
   Tensor painted = output.prediction;
   if (config_.normalise) {
     const Tensor mean = pixels.mean(-1, /*keepdim=*/true);

@@ -4,12 +4,12 @@
 
 namespace trecvit::nn {
 
-Tensor Attention::operator()(const Tensor& x, const Norm& norm, std::int64_t kept) const {
+Tensor Attention::operator()(const Tensor& x, const Norm& norm, std::int64_t output_tokens) const {
   const auto dtype = x.scalar_type();
   const std::int64_t frames = x.size(0), tokens = x.size(1), width = x.size(2);
   const auto qkv = ops::norm_linear(x, norm.weights(), {qkv_kernel->weight(dtype), qkv_bias->weight(dtype)});
   const Tensor mixed = ops::spatial_attention(qkv.out.view({frames, tokens, 3, heads, width / heads}));
-  const auto first = [&](const Tensor& all) { return kept == tokens ? all : all.narrow(1, 0, kept); };
+  const auto first = [&](const Tensor& all) { return output_tokens == tokens ? all : all.narrow(1, 0, output_tokens); };
   return ops::linear(first(mixed), {out_kernel->weight(dtype).view({width, width}), out_bias->weight(dtype)},
                      first(qkv.skip));
 }

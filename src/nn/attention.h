@@ -13,9 +13,9 @@ struct Attention {
   Parameter* out_bias = nullptr;    // [C]
   std::int64_t heads = 1;
 
-  // x [frames, N, C] -> the first `kept` tokens of x + attention(norm(x)), [frames, kept, C]; every frame attends to
+  // x [frames, N, C] -> the first `output_tokens` tokens of x + attention(norm(x)), [frames, output_tokens, C]; every frame attends to
   // itself alone.
-  Tensor operator()(const Tensor& x, const Norm& norm, std::int64_t kept) const;
+  Tensor operator()(const Tensor& x, const Norm& norm, std::int64_t output_tokens) const;
 };
 Attention make_attention(ParameterStore& store, const std::string& name, std::int64_t width, std::int64_t heads);
 

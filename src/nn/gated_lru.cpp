@@ -5,10 +5,15 @@
 #include "ops/recurrent_unit.h"
 
 namespace trecvit::nn {
+namespace {
 
-GatedLru::GatedLru(ParameterStore& store, const std::string& name, const GatedLruConfig& config)
+enum Field : std::size_t { kHidden, kConvState };  // of the state
+
+}  // namespace
+
+GatedLru::GatedLru(ParameterStore& store, const std::string& name, const MixerSite& site, const GatedLruConfig& config)
     : lru_width_(config.lru_width) {
-  const std::int64_t c = config.width, r = config.lru_width, h = config.heads, block = r / h;
+  const std::int64_t c = site.width, r = config.lru_width, h = site.heads, block = r / h;
   const auto variance = [](double v) { return normal(std::sqrt(v)); };
   const double inverse_c = 1.0 / static_cast<double>(c), inverse_r = 1.0 / static_cast<double>(r);
   in_kernel_ = store.add_columns({name + "/linear_x/kernel", name + "/linear_y/kernel"}, c, r, {c, r}, /*decay=*/true,
@@ -24,15 +29,14 @@ GatedLru::GatedLru(ParameterStore& store, const std::string& name, const GatedLr
   a_gate_w_ = store.add(lru + "/a_gate/w", {h, block, block}, /*decay=*/true, variance(inverse_block));
   a_gate_b_ = store.add(lru + "/a_gate/b", {h, block}, /*decay=*/false, zeros());
   a_param_ = store.add(lru + "/a_param", {r}, /*decay=*/false, lru_radius(config.min_radius, config.max_radius));
-  out_ = make_linear(store, name + "/linear_out", r, c, variance(2.0 / static_cast<double>(config.depth) * inverse_r),
+  out_ = make_linear(store, name + "/linear_out", r, c, variance(2.0 / static_cast<double>(site.depth) * inverse_r),
                      zeros());
 }
 
-Tensor GatedLru::forward(const Tensor& u, const Norm& norm, MixerState* state, const Tensor& seen,
-                         const Tensor& reset) const {
-  const auto dtype = u.scalar_type();
-  const auto in = ops::norm_linear(u, norm.weights(), {in_kernel_->weight(dtype), in_bias_->weight(dtype)});
-  const auto unit = ops::recurrent_unit({.both = in.out,
+Tensor GatedLru::forward(const Tensor& x, const Norm& norm, MixerState* state, const StreamPositions& positions) const {
+  const auto dtype = x.scalar_type();
+  const auto in = ops::norm_linear(x, norm.weights(), {in_kernel_->weight(dtype), in_bias_->weight(dtype)});
+  const auto unit = ops::recurrent_unit({.xy_projection = in.out,
                                          .conv_w = conv_w_->value,
                                          .conv_b = conv_b_->value,
                                          .input_gate = input_gate_w_->weight(dtype),
@@ -40,17 +44,21 @@ Tensor GatedLru::forward(const Tensor& u, const Norm& norm, MixerState* state, c
                                          .input_bias = input_gate_b_->value.view({lru_width_}),
                                          .a_bias = a_gate_b_->value.view({lru_width_}),
                                          .a_param = a_param_->value,
-                                         .conv_state = state ? state->tensors[1] : Tensor(),
-                                         .h0 = state ? state->tensors[0] : Tensor(),
-                                         .reset = reset,
+                                         .conv_state = state ? state->tensor(kConvState) : Tensor(),
+                                         .h0 = state ? state->tensor(kHidden) : Tensor(),
                                          .overwrite = state != nullptr,
-                                         .seen = state ? seen : Tensor()});
+                                         .positions = positions});
   return out_(unit.out, /*residual=*/in.skip);
 }
 
-MixerState GatedLru::make_state(std::int64_t rows, at::Device device, at::ScalarType dtype) const {
-  return {.tensors = {at::zeros({rows, lru_width_}, at::TensorOptions().device(device).dtype(at::kFloat)),
-                      at::zeros({rows, 3, lru_width_}, at::TensorOptions().device(device).dtype(dtype))}};
+std::unique_ptr<MixerState> GatedLru::make_state(std::int64_t slots, std::int64_t tokens, at::Device device,
+                                                 at::ScalarType dtype) const {
+  const auto kind = at::TensorOptions().device(device);
+  std::vector<StateField> fields(2);
+  fields[kHidden] = {.name = "rg_lru", .tensor = at::zeros({slots * tokens, lru_width_}, kind.dtype(at::kFloat))};
+  fields[kConvState] = {
+      .name = "conv1d", .tensor = at::zeros({slots * tokens, 3, lru_width_}, kind.dtype(dtype)), .ring = true};
+  return std::make_unique<MixerState>(std::move(fields), slots);
 }
 
 }  // namespace trecvit::nn

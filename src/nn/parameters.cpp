@@ -101,7 +101,8 @@ std::int64_t ParameterStore::decayed_count() const {
   return n;
 }
 
-const Tensor& ParameterStore::flat_as(at::ScalarType dtype) const {
+void ParameterStore::cast(at::ScalarType dtype) {
+  if (dtype == flat_.scalar_type()) return;
   const at::NoGradGuard no_grad;
   const auto version = static_cast<std::int64_t>(flat_._version());  // leaves share it
   if (!copy_.defined() || copy_.scalar_type() != dtype) {
@@ -110,11 +111,12 @@ const Tensor& ParameterStore::flat_as(at::ScalarType dtype) const {
     copy_.copy_(flat_);
   }
   copy_version_ = version;
-  return copy_;
 }
 
-void ParameterStore::cast(at::ScalarType dtype) const {
-  if (dtype != flat_.scalar_type()) flat_as(dtype);
+const Tensor& ParameterStore::flat_as(at::ScalarType dtype) const {
+  ensure(copy_.defined() && copy_.scalar_type() == dtype && copy_version_ == static_cast<std::int64_t>(flat_._version()),
+         "parameters changed, and were not cast to ", toString(dtype), " since");
+  return copy_;
 }
 
 void ParameterStore::allocate(at::Device device) {

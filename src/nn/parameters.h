@@ -5,7 +5,7 @@
 // by name and never see them.
 //
 // Layers declare leaves; some leaves hold several official tensors side by side (query, key and value as one matrix), so
-// that one product serves them. Files and reports see the official names of model.md section 4 through `parts`.
+// that one product serves them. Files and reports see the official names of docs/model.md through `parts`.
 #pragma once
 
 #include <torch/torch.h>
@@ -89,16 +89,17 @@ class ParameterStore {
   std::int64_t decayed_count() const;  // the first so many elements of `flat` decay
   Tensor flat() const { return flat_; }
   Tensor flat_grad() const { return grad_; }
-  // `flat` in another dtype: one copy at one address, made anew, in one pass, when it is asked for after a change.
+  // Copies `flat` in another dtype, in one pass, always to the same address; nothing to do in fp32 or when the parameters
+  // are as they were at the last copy.
+  void cast(at::ScalarType dtype);
+  // That copy. Changes nothing. InternalError: the parameters have changed since cast().
   const Tensor& flat_as(at::ScalarType dtype) const;
-  // Makes that copy now, if one will be wanted and there is none or an older one.
-  void cast(at::ScalarType dtype) const;
 
  private:
   std::deque<Parameter> parameters_;  // addresses stay
   Tensor flat_, grad_;
-  mutable Tensor copy_;
-  mutable std::int64_t copy_version_ = -1;  // of flat_ when it was copied
+  Tensor copy_;
+  std::int64_t copy_version_ = -1;  // of flat_ when it was copied
 };
 
 }  // namespace trecvit::nn

@@ -14,7 +14,7 @@ Tensor Tokenizer::operator()(const Tensor& patches) const {
     const std::int64_t t = patches.size(0), b = patches.size(1), n = patches.size(2), width = bias->shape.front();
     const auto dtype = patches.scalar_type();
     const Tensor tokens = at::empty({t, b, n + 1, width}, patches.options());
-    if (ops::affine_behind_first_gpu(patches.view({t * b, n, -1}), kernel->in(dtype).view({-1, width}), bias->in(dtype),
+    if (ops::linear_into_patch_rows_gpu(patches.view({t * b, n, -1}), kernel->in(dtype).view({-1, width}), bias->in(dtype),
                                      position->in(dtype).view({n, width}), tokens.view({t * b, n + 1, width}))) {
       tokens.select(2, 0).copy_(cls->in(dtype).view({width}));
       return tokens;

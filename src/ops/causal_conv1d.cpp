@@ -40,13 +40,13 @@ std::vector<std::int64_t> state_shape(const Tensor& x) { return {x.size(1), kCon
 }  // namespace
 
 CausalConv1dResult causal_conv1d_forward(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& state,
-                                         const Tensor& state_out, const Tensor& seen) {
+                                         const Tensor& state_out, const StreamPositions& positions) {
   const CausalConv1dResult result{at::empty(x.sizes(), x.options()),
                                   state_out.defined() ? state_out : at::empty(state_shape(x), x.options())};
   with_element_type(x, [&]<class Io>(Io) {
     CausalConv1dForward<Io> p;
     fill_inputs(x, w, b, state, p);
-    p.ring = conv_ring(seen, p.rows);
+    p.streams = stream_rows(positions, p.rows);
     p.out = data<Io>(result.out);
     p.state_out = data<Io>(result.state);
     if constexpr (std::is_same_v<Io, double>) {

@@ -1,7 +1,7 @@
 // Causal depthwise convolution over time, width 4, with the state that lets a stream continue (Griffin's conv1d).
 #pragma once
 
-#include <torch/torch.h>
+#include "ops/stream_positions.h"
 
 namespace trecvit::ops {
 
@@ -21,11 +21,11 @@ CausalConv1dResult causal_conv1d(const at::Tensor& x, const at::Tensor& w, const
 at::Tensor causal_conv1d_step(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, at::Tensor state);
 
 // The parts without a graph, for ops that hold the convolution within. The new state goes to `state_out`, which may be
-// `state`; undefined: a new tensor. `seen` [streams] int64: the states, which are then one and the same, are rings
-// (kernels/causal_conv1d/params.h) after so many frames; undefined: in order.
+// `state`; undefined: a new tensor. With `positions` of streams the states, which are then one and the same tensor
+// [S*N, 3, R], are rings (kernels/causal_conv1d/params.h); otherwise they are in order.
 CausalConv1dResult causal_conv1d_forward(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,
                                          const at::Tensor& state, const at::Tensor& state_out = {},
-                                         const at::Tensor& seen = {});
+                                         const StreamPositions& positions = {});
 struct CausalConv1dGradients {
   at::Tensor x, w, b, state;  // state: undefined unless there is one
 };

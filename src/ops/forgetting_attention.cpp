@@ -88,7 +88,7 @@ void fill_inputs(const ForgettingAttentionArgs& a, const Tensor& decays, Forgett
 
 Tensor bytes_beside(const Tensor& x, std::int64_t bytes) { return at::empty({bytes}, x.options().dtype(at::kByte)); }
 
-// What forward and backward read of log_f; undefined where they read it itself.
+// Derived from log_f, read by forward and backward; undefined where they read log_f itself.
 Tensor decays_of(const ForgettingAttentionArgs& a) {
   Tensor decays;
   with_element_type(a.q, [&]<class Io>(Io) {

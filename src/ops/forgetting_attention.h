@@ -12,7 +12,7 @@ struct ForgettingAttentionArgs {
   at::Tensor k;      // [N, rows, H, D], dtype of q
   at::Tensor v;      // as k
   at::Tensor log_f;  // [N, rows, H] fp32 (fp64 with fp64 q), finite, at most 0: how much of the past a frame keeps
-  // What decays below it may be left out: negative, as forgetting_threshold() gives it. -infinity: nothing.
+  // Pairs whose decay is below it may be left out: negative, as forgetting_threshold() gives it. -infinity: none.
   double threshold = -std::numeric_limits<double>::infinity();
 };
 
@@ -28,11 +28,11 @@ at::Tensor forgetting_attention(const ForgettingAttentionArgs& args);
 // most `bound`. Error: a bound that is no finite number from 0 on.
 double forgetting_threshold(double bound, std::int64_t keys);
 
-// What a stream remembers of every row's head: its last keys, values and decays, and what was given up. Zeros: nothing.
+// A stream's memory of every row's head: its last keys, values and decays, and the weight given up. Zeros: nothing.
 struct ForgettingState {
   at::Tensor keys, values;  // [rows, H, W, D]
   at::Tensor c;             // [rows, H, W] fp64
-  at::Tensor first, next;   // [rows, H] int64: the oldest key that is remembered; the number of keys seen
+  at::Tensor first, next;   // [rows, H] int64: the oldest key that is remembered; the number of keys so far
   at::Tensor lost, worst;   // [rows, H] fp64: a bound of the weight of all keys given up, now and at its largest
 };
 ForgettingState forgetting_state(std::int64_t rows, std::int64_t heads, std::int64_t window, std::int64_t head_width,

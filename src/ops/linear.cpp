@@ -55,11 +55,11 @@ class NormLinear : public torch::autograd::Function<NormLinear> {
                                const Tensor& bias_leaf, const Tensor& kernel, const Tensor& bias) {
     (void)kernel_leaf, (void)bias_leaf;
     const Norm norm{static_cast<NormKind>(kind), scale, norm_bias.value_or(Tensor())};
-    NormStatistics kept;
-    const Tensor out = affine(norm_forward(x, norm, &kept), kernel, bias, {}, Weights::kAnyAge);
+    NormStatistics statistics;
+    const Tensor out = affine(norm_forward(x, norm, &statistics), kernel, bias, {}, Weights::kAnyAge);
     context->set_materialize_grads(false);
     context->saved_data["kind"] = kind;
-    context->save_for_backward({x, scale, norm.bias, kept.mean, kept.inverse, kernel});
+    context->save_for_backward({x, scale, norm.bias, statistics.mean, statistics.inverse, kernel});
     return {x, out};
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -84,11 +84,11 @@ class NormMlp : public torch::autograd::Function<NormMlp> {
                         const Tensor& down_bias) {
     (void)up_kernel_leaf, (void)up_bias_leaf, (void)down_kernel_leaf, (void)down_bias_leaf;
     const Norm norm{static_cast<NormKind>(kind), scale, norm_bias.value_or(Tensor())};
-    NormStatistics kept;
+    NormStatistics statistics;
     Tensor argument;
-    const Tensor hidden = affine_gelu(norm_forward(x, norm, &kept), up_kernel, up_bias, &argument, Weights::kAnyAge);
+    const Tensor hidden = affine_gelu(norm_forward(x, norm, &statistics), up_kernel, up_bias, &argument, Weights::kAnyAge);
     context->saved_data["kind"] = kind;
-    context->save_for_backward({x, scale, norm.bias, kept.mean, kept.inverse, argument, up_kernel, down_kernel});
+    context->save_for_backward({x, scale, norm.bias, statistics.mean, statistics.inverse, argument, up_kernel, down_kernel});
     return affine(hidden, down_kernel, down_bias, x, Weights::kAnyAge);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -114,7 +114,7 @@ Tensor linear(const Tensor& x, const LinearWeights& w, const Tensor& residual) {
   const Tensor rows = rows_of(x), sum = residual.defined() ? rows_of(residual) : residual;
   const Tensor y = gradient_wanted(x, residual, w.kernel.leaf, w.bias.leaf)
                        ? Linear::apply(rows, w.kernel.leaf, w.bias.leaf, w.kernel.value, w.bias.value, optional(sum))
-                       : affine(rows, w.kernel.value, w.bias.value, sum, Weights::kOld);
+                       : affine(rows, w.kernel.value, w.bias.value, sum, Weights::kPrefetchable);
   return y.view(shape);
 }
 
@@ -124,7 +124,7 @@ SkipAndOut norm_linear(const Tensor& x, const Norm& norm, const LinearWeights& w
   const auto shape = with_last(x, w.kernel.leaf.size(1));
   const Tensor rows = rows_of(x);
   if (!gradient_wanted(x, norm.scale, norm.bias, w.kernel.leaf, w.bias.leaf)) {
-    const Tensor out = affine(norm_forward(rows, norm, nullptr), w.kernel.value, w.bias.value, {}, Weights::kOld);
+    const Tensor out = affine(norm_forward(rows, norm, nullptr), w.kernel.value, w.bias.value, {}, Weights::kPrefetchable);
     return {x, out.view(shape)};
   }
   const auto both = NormLinear::apply(rows, static_cast<std::int64_t>(norm.kind), norm.scale, optional(norm.bias),
@@ -142,8 +142,8 @@ Tensor norm_mlp(const Tensor& x, const Norm& norm, const LinearWeights& up, cons
       gradient_wanted(x, norm.scale, norm.bias, up.kernel.leaf, up.bias.leaf, down.kernel.leaf, down.bias.leaf);
   if (!learns) {
     const Tensor y = norm_forward(rows, norm, nullptr);
-    const Tensor hidden = affine_gelu(y, up.kernel.value, up.bias.value, nullptr, Weights::kOld);
-    return affine(hidden, down.kernel.value, down.bias.value, rows, Weights::kOld).view(x.sizes());
+    const Tensor hidden = affine_gelu(y, up.kernel.value, up.bias.value, nullptr, Weights::kPrefetchable);
+    return affine(hidden, down.kernel.value, down.bias.value, rows, Weights::kPrefetchable).view(x.sizes());
   }
   return NormMlp::apply(rows, static_cast<std::int64_t>(norm.kind), norm.scale, optional(norm.bias), up.kernel.leaf,
                         up.bias.leaf, down.kernel.leaf, down.bias.leaf, up.kernel.value, up.bias.value,

@@ -78,7 +78,7 @@ Tensor affine(const Tensor& x, const Tensor& kernel, const Tensor& bias, const T
     const Tensor y = at::empty({x.size(0), kernel.size(1)}, x.options());
     const bool done = with_gpu_type(x, [&]<class Io>(Io) {
       auto p = forward<Io>(x, kernel, y);
-      p.epilogue = MatmulEpilogue::kBias, p.bias = data<Io>(bias), p.weights_are_old = age == Weights::kOld;
+      p.epilogue = MatmulEpilogue::kBias, p.bias = data<Io>(bias), p.weights_are_old = age == Weights::kPrefetchable;
       if (residual.defined()) p.c = matrix<const Io>(residual);
       return multiply(p, x);
     });
@@ -89,7 +89,7 @@ Tensor affine(const Tensor& x, const Tensor& kernel, const Tensor& bias, const T
   return residual.defined() ? product + residual : product;
 }
 
-bool affine_behind_first_gpu(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Tensor& addend,
+bool linear_into_patch_rows_gpu(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Tensor& addend,
                              const Tensor& y) {
 #ifdef TRECVIT_TORCH_CUDA
   if (x.is_cuda()) {
@@ -121,7 +121,7 @@ Tensor affine_gelu(const Tensor& x, const Tensor& kernel, const Tensor& bias, Te
     if (argument) *argument = at::empty_like(y);
     auto p = forward<kernels::Bf16>(x, kernel, y);
     p.epilogue = MatmulEpilogue::kBiasGelu, p.bias = data<kernels::Bf16>(bias);
-    p.weights_are_old = age == Weights::kOld;
+    p.weights_are_old = age == Weights::kPrefetchable;
     if (argument) p.aux = data<kernels::Bf16>(*argument);
     if (multiply(p, x)) return y;
   }

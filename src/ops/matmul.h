@@ -6,9 +6,9 @@
 
 namespace trecvit::ops {
 
-// When kernel and bias were written last. Old ones were there before anything that now runs on the GPU began, so that
-// they may be read early; those of a model that does not learn are.
-enum class Weights { kOld, kAnyAge };
+// Whether kernel and bias may be read before the kernel in front has ended (programmatic dependent launch). They may when
+// nothing that is now on the GPU wrote them: those of a model that does not train.
+enum class Weights { kPrefetchable, kAnyAge };
 
 // x [M, in] kernel [in, out] + bias [out] + residual [M, out] (undefined: none) -> [M, out].
 at::Tensor affine(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias, const at::Tensor& residual,
@@ -17,7 +17,7 @@ at::Tensor affine(const at::Tensor& x, const at::Tensor& kernel, const at::Tenso
 // x [F, n, in] kernel [in, out] + bias [out] + addend [n, out], the same for all F, into the rows 1 to n of
 // y [F, n + 1, out], whose rows 0 are left alone. False, with nothing done, where x is not on a GPU or the library has no
 // such product. Weights are old.
-bool affine_behind_first_gpu(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias,
+bool linear_into_patch_rows_gpu(const at::Tensor& x, const at::Tensor& kernel, const at::Tensor& bias,
                              const at::Tensor& addend, const at::Tensor& y);
 
 // gelu_tanh(x kernel + bias). `argument`, unless null, receives what gelu was given.

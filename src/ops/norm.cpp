@@ -33,10 +33,10 @@ class NormFunction : public torch::autograd::Function<NormFunction> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& scale,
                         const std::optional<Tensor>& bias, std::int64_t kind) {
     const Norm norm{static_cast<NormKind>(kind), scale, bias.value_or(Tensor())};
-    NormStatistics kept;
-    const Tensor y = norm_forward(x, norm, &kept);
+    NormStatistics statistics;
+    const Tensor y = norm_forward(x, norm, &statistics);
     context->saved_data["kind"] = kind;
-    context->save_for_backward({x, scale, norm.bias, kept.mean, kept.inverse});
+    context->save_for_backward({x, scale, norm.bias, statistics.mean, statistics.inverse});
     return y;
   }
 
@@ -51,17 +51,17 @@ class NormFunction : public torch::autograd::Function<NormFunction> {
 
 }  // namespace
 
-Tensor norm_forward(const Tensor& x, const Norm& norm, NormStatistics* kept) {
+Tensor norm_forward(const Tensor& x, const Norm& norm, NormStatistics* statistics) {
   Tensor y = at::empty_like(x);
-  if (kept) {
-    kept->inverse = at::empty({x.numel() / x.size(-1)}, norm.scale.options());
-    if (norm.kind == NormKind::kLayer) kept->mean = at::empty_like(kept->inverse);
+  if (statistics) {
+    statistics->inverse = at::empty({x.numel() / x.size(-1)}, norm.scale.options());
+    if (norm.kind == NormKind::kLayer) statistics->mean = at::empty_like(statistics->inverse);
   }
   with_element_type(x, [&]<class Io>(Io) {
     NormForward<Io> p;
     fill_inputs(x, norm, p);
     p.y = data<Io>(y);
-    if (kept) p.mean = data<Wide<Io>>(kept->mean), p.inverse = data<Wide<Io>>(kept->inverse);
+    if (statistics) p.mean = data<Wide<Io>>(statistics->mean), p.inverse = data<Wide<Io>>(statistics->inverse);
     if constexpr (std::is_same_v<Io, double>) {
       kernels::reference::norm_forward(p);
     } else {
@@ -79,7 +79,7 @@ Tensor norm_forward(const Tensor& x, const Norm& norm, NormStatistics* kept) {
   return y;
 }
 
-NormGradients norm_backward(const Tensor& x, const Norm& norm, const NormStatistics& kept, const Tensor& dy,
+NormGradients norm_backward(const Tensor& x, const Norm& norm, const NormStatistics& statistics, const Tensor& dy,
                             const Tensor& dskip, bool want_y) {
   NormGradients g{.x = at::empty_like(x), .scale = at::empty_like(norm.scale)};
   if (norm.kind == NormKind::kLayer) g.bias = at::empty_like(norm.scale);
@@ -87,7 +87,7 @@ NormGradients norm_backward(const Tensor& x, const Norm& norm, const NormStatist
   with_element_type(x, [&]<class Io>(Io) {
     NormBackward<Io> p;
     fill_inputs(x, norm, p);
-    p.mean = data<Wide<Io>>(kept.mean), p.inverse = data<Wide<Io>>(kept.inverse);
+    p.mean = data<Wide<Io>>(statistics.mean), p.inverse = data<Wide<Io>>(statistics.inverse);
     p.dy = data<Io>(dy), p.dskip = data<Io>(dskip), p.dx = data<Io>(g.x), p.y = data<Io>(g.y);
     p.dscale = data<Wide<Io>>(g.scale), p.dbias = data<Wide<Io>>(g.bias);
     if constexpr (std::is_same_v<Io, double>) {

@@ -27,14 +27,14 @@ at::Tensor norm(const at::Tensor& x, const Norm& norm);
 struct NormStatistics {
   at::Tensor mean, inverse;  // [rows] fp32 (fp64); mean is undefined for kRms
 };
-at::Tensor norm_forward(const at::Tensor& x, const Norm& norm, NormStatistics* kept);
+at::Tensor norm_forward(const at::Tensor& x, const Norm& norm, NormStatistics* statistics);
 
 struct NormGradients {
   at::Tensor x, scale, bias;
   at::Tensor y;  // the norm's output again
 };
 // dskip: a gradient that reaches x past the norm and is added to x's; undefined: none. y is made when it is wanted.
-NormGradients norm_backward(const at::Tensor& x, const Norm& norm, const NormStatistics& kept, const at::Tensor& dy,
+NormGradients norm_backward(const at::Tensor& x, const Norm& norm, const NormStatistics& statistics, const at::Tensor& dy,
                             const at::Tensor& dskip, bool want_y);
 
 void check_norm(const char* op, const at::Tensor& x, const Norm& norm);

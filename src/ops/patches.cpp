@@ -10,7 +10,7 @@
 
 namespace trecvit::ops {
 
-at::Tensor to_patches(const at::Tensor& video, std::int64_t patch, at::ScalarType dtype) {
+at::Tensor patchify(const at::Tensor& video, std::int64_t patch, at::ScalarType dtype) {
   if (video.dim() != 5 || video.size(4) != 3) throw Error("video must be [T, B, H, W, 3], not ", video.sizes());
   const std::int64_t t = video.size(0), b = video.size(1), rows = video.size(2) / patch,
                      columns = video.size(3) / patch;

@@ -69,17 +69,18 @@ void fill_inputs(const RgLruArgs& a, RgLruInputs<Io>& p) {
 
 }  // namespace
 
-RgLruOutputs rg_lru_forward(const RgLruArgs& a, bool keep) {
+RgLruOutputs rg_lru_forward(const RgLruArgs& a, bool save_for_backward, const StreamPositions& positions) {
   RgLruOutputs o;
   o.out = at::empty_like(a.x);
   o.h_last = a.h_last.defined() ? a.h_last : at::empty({a.x.size(1), a.x.size(2)}, a.input_bias.options());
-  if (keep) o.h = a.y.defined() ? at::empty_like(a.x) : o.out;
+  if (save_for_backward) o.h = a.y.defined() ? at::empty_like(a.x) : o.out;
   with_element_type(a.x, [&]<class Io>(Io) {
     RgLruForward<Io> p;
     fill_inputs(a, p);
+    p.streams = stream_rows(positions, p.rows);
     p.out = data<Io>(o.out);
     p.h_last = data<Wide<Io>>(o.h_last);
-    p.h = keep && a.y.defined() ? data<Io>(o.h) : nullptr;
+    p.h = save_for_backward && a.y.defined() ? data<Io>(o.h) : nullptr;
     if constexpr (std::is_same_v<Io, double>) {
       kernels::reference::rg_lru_forward(p);
     } else {
@@ -168,7 +169,7 @@ class RgLru : public torch::autograd::Function<RgLru> {
                       a_param,
                       h0.value_or(Tensor()),
                       reset.value_or(Tensor())};
-    const RgLruOutputs o = rg_lru_forward(a, /*keep=*/true);
+    const RgLruOutputs o = rg_lru_forward(a, /*save_for_backward=*/true);
     context->set_materialize_grads(false);
     context->save_for_backward({x, input_logits, a_logits, a.y, input_bias, a_bias, a_param, a.h0, a.reset, o.h});
     return {o.out, o.h_last};
@@ -190,7 +191,7 @@ RgLruResult rg_lru(const RgLruArgs& args) {
   check(args);
   const RgLruArgs a = laid_out(args);
   if (!gradient_wanted(a.x, a.input_logits, a.a_logits, a.y, a.input_bias, a.a_bias, a.a_param, a.h0)) {
-    const RgLruOutputs o = rg_lru_forward(a, /*keep=*/false);
+    const RgLruOutputs o = rg_lru_forward(a, /*save_for_backward=*/false);
     return {o.out, o.h_last};
   }
   if (a.h_last.defined()) throw Error(kName, ": h_last cannot be given while gradients are recorded");

@@ -2,7 +2,7 @@
 // branch. Letters: T frames, rows = B*N sequences, R channels; all time-major.
 #pragma once
 
-#include <torch/torch.h>
+#include "ops/stream_positions.h"
 
 namespace trecvit::ops {
 
@@ -27,7 +27,7 @@ struct RgLruResult {
 
 // i, r = sigmoid(logits + bias); log_a = -8 r softplus(a_param); h_t = a h_{t-1} + sqrt(1 - a^2) i x. Gates and
 // recurrence are fp32 whatever x is. Differentiable once in every tensor but reset; deterministic, whatever the number
-// of threads. Backward keeps the arguments and one tensor like x (h); with no gradient wanted, nothing is kept. Error:
+// of threads. Backward keeps the arguments and one tensor like x (h); with no gradient wanted, nothing is statistics. Error:
 // shapes, dtypes or devices that do not fit; T = 0; CUDA tensors in a build without CUDA.
 RgLruResult rg_lru(const RgLruArgs& args);
 
@@ -36,7 +36,8 @@ struct RgLruOutputs {
   at::Tensor out, h_last;
   at::Tensor h;  // for backward; undefined unless kept; the same tensor as out where there is no y
 };
-RgLruOutputs rg_lru_forward(const RgLruArgs& args, bool keep);
+// With `positions` of streams h0 and h_last are one tensor [S*N, R], of all slots.
+RgLruOutputs rg_lru_forward(const RgLruArgs& args, bool save_for_backward, const StreamPositions& positions = {});
 // In the order of RgLruArgs, without reset; undefined where the argument is.
 struct RgLruGradients {
   at::Tensor x, input_logits, a_logits, y, input_bias, a_bias, a_param, h0;

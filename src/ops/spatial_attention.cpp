@@ -29,7 +29,7 @@ class CudnnGuard {
   bool allowed_;
 };
 
-// What moves 16 bytes at a time: our kernels, and LibTorch's, which on a GPU give wrong numbers for other addresses.
+// Kernels that move 16 bytes at a time need whole addresses: ours, and LibTorch's, whose results are wrong at others.
 Tensor aligned(const Tensor& x) {
   const Tensor lines = x.contiguous();
   return reinterpret_cast<std::uintptr_t>(lines.data_ptr()) % 16 == 0 ? lines : lines.clone();

@@ -1,4 +1,4 @@
-// What the fused temporal ops share: views whose rows may be strided, and the match from dtypes to kernel element
+// Shared by the fused temporal ops: views whose rows may be strided, and the match from dtypes to kernel element
 // types.
 #pragma once
 
@@ -8,8 +8,9 @@
 #include <type_traits>
 
 #include "core/error.h"
-#include "kernels/causal_conv1d/params.h"
 #include "kernels/element.h"
+#include "kernels/stream_rows.h"
+#include "ops/stream_positions.h"
 
 namespace trecvit::ops {
 
@@ -34,10 +35,12 @@ Io* data(const at::Tensor& tensor) {
   return tensor.defined() ? static_cast<Io*>(tensor.data_ptr()) : nullptr;
 }
 
-// Of streams that have seen so many frames, [streams] int64; undefined: none.
-inline kernels::ConvRing conv_ring(const at::Tensor& seen, std::int64_t rows) {
-  if (!seen.defined()) return {};
-  return {data<std::int64_t>(seen), static_cast<std::uint32_t>(rows / seen.size(0))};
+// The rows of a step in the states of its streams; of clips, where positions know no streams, row by row.
+inline kernels::StreamRows stream_rows(const StreamPositions& positions, std::int64_t rows) {
+  if (!positions.frames_before.defined()) return {};
+  return {.slots = data<std::int64_t>(positions.slots),
+          .frames_before = data<std::int64_t>(positions.frames_before),
+          .tokens = static_cast<std::uint32_t>(rows / positions.frames_before.numel())};
 }
 
 // The dtype of parameters, states and sums beside tensors of `dtype`.

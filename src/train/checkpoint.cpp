@@ -46,7 +46,7 @@ std::vector<std::string> step_folders(const fs::path& folder) {
   return found;
 }
 
-// What the link `name` says, whether that exists or not; empty without a link.
+// The target of the link `name`, whether it exists or not; empty without a link.
 std::string target_of(const fs::path& link) {
   return fs::is_symlink(link) ? fs::read_symlink(link).filename().string() : std::string();
 }
@@ -66,7 +66,7 @@ auto on_disk(const fs::path& folder, F&& work) {
   }
 }
 
-void write_state(const fs::path& file, const Progressed& progress) {
+void write_state(const fs::path& file, const TrainProgress& progress) {
   write_file(file, nlohmann::ordered_json{{"step", progress.step},
                                           {"batch", progress.batch},
                                           {"seconds", progress.seconds},
@@ -79,9 +79,9 @@ void write_state(const fs::path& file, const Progressed& progress) {
                        "\n");
 }
 
-Progressed read_state(const fs::path& file) {
+TrainProgress read_state(const fs::path& file) {
   constexpr std::int64_t kMost = 1'000'000'000'000'000;
-  Progressed progress;
+  TrainProgress progress;
   try {
     const auto state = nlohmann::json::parse(read_file(file));
     progress.step = state.at("step").get<std::int64_t>();
@@ -115,8 +115,8 @@ fs::path Checkpoints::newest() const {
   });
 }
 
-Progressed Checkpoints::load(const fs::path& checkpoint, nn::ParameterStore& store, AdamW& optimizer) {
-  const Progressed progress = read_state(checkpoint / kState);
+TrainProgress Checkpoints::load(const fs::path& checkpoint, nn::ParameterStore& store, AdamW& optimizer) {
+  const TrainProgress progress = read_state(checkpoint / kState);
   const Safetensors model = read_safetensors(checkpoint / kModel);
   load_parameters(store, model.arrays, (checkpoint / kModel).string());
   const fs::path moments_file = checkpoint / kOptimizer;
@@ -132,7 +132,7 @@ Progressed Checkpoints::load(const fs::path& checkpoint, nn::ParameterStore& sto
   return progress;
 }
 
-void Checkpoints::go_on(const fs::path& from, Progressed& progress) const {
+void Checkpoints::go_on(const fs::path& from, TrainProgress& progress) const {
   on_disk(folder_, [&] {
     const std::string name = step_name(progress.step), best = step_name(progress.best_step);
     const bool own = fs::weakly_canonical(from) == fs::weakly_canonical(folder_ / name);
@@ -147,7 +147,7 @@ void Checkpoints::go_on(const fs::path& from, Progressed& progress) const {
   });
 }
 
-void Checkpoints::save(const nn::ParameterStore& store, const AdamW& optimizer, const Progressed& progress,
+void Checkpoints::save(const nn::ParameterStore& store, const AdamW& optimizer, const TrainProgress& progress,
                        const ModelConfig& config, const std::vector<std::string>& labels,
                        const Preprocessing& preprocessing) const {
   ensure(optimizer.steps == progress.step, "the optimizer is at step ", optimizer.steps, ", the run at ",
@@ -179,7 +179,7 @@ void Checkpoints::save(const nn::ParameterStore& store, const AdamW& optimizer, 
   }
 }
 
-void Checkpoints::record(const Progressed& progress) const {
+void Checkpoints::record(const TrainProgress& progress) const {
   const std::string name = step_name(progress.step);
   on_disk(folder_, [&] {
     write_state(folder_ / name / kState, progress);

@@ -15,7 +15,7 @@
 
 namespace trecvit {
 
-struct Progressed {
+struct TrainProgress {
   std::int64_t step = 0;   // optimizer steps done
   std::int64_t batch = 0;  // position of the loader; beyond `step` where batches held no readable video
   double seconds = 0;      // of training so far
@@ -38,19 +38,19 @@ class Checkpoints {
   std::filesystem::path newest() const;
 
   // Error: another model, a damaged file.
-  static Progressed load(const std::filesystem::path& checkpoint, nn::ParameterStore& store, AdamW& optimizer);
+  static TrainProgress load(const std::filesystem::path& checkpoint, nn::ParameterStore& store, AdamW& optimizer);
 
   // After load() of `from`: finishes what a kill kept save() or record() from doing. A best step that is not among
   // these folders is forgotten.
-  void go_on(const std::filesystem::path& from, Progressed& progress) const;
+  void go_on(const std::filesystem::path& from, TrainProgress& progress) const;
 
   // Writes step_… and points `last` at it; older ones go.
-  void save(const nn::ParameterStore& store, const AdamW& optimizer, const Progressed& progress,
+  void save(const nn::ParameterStore& store, const AdamW& optimizer, const TrainProgress& progress,
             const ModelConfig& config, const std::vector<std::string>& labels,
             const Preprocessing& preprocessing) const;
 
   // Adds to the saved step what its evaluation gave, and points `best` at it when it is the best.
-  void record(const Progressed& progress) const;
+  void record(const TrainProgress& progress) const;
 
  private:
   void prune(std::int64_t step) const;

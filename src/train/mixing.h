@@ -7,7 +7,7 @@
 
 namespace trecvit {
 
-// video: [T, B, H, W, 3] uint8. The same, with every clip b mixed with clip B - 1 - b; levels are rounded.
+// video: [T, B, H, W, 3] uint8. The same, with every clip b mixed with clip B - 1 - b; pixels are rounded.
 at::Tensor mix_clips(const at::Tensor& video, const Mixing& mixing);
 
 }  // namespace trecvit

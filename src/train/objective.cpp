@@ -29,8 +29,8 @@ class Classification : public Objective {
         draw_mixing(config_.augment, static_cast<int>(video.size(2)), static_cast<int>(video.size(3)), rng);
     const bool mixed = mixing.weight < 1;
     const Tensor labels = send(at::tensor(batch.labels, at::kLong), video.device());
-    const auto output = net_(mixed ? mix_clips(video, mixing) : video, nullptr, nullptr,
-                             dropout(video.size(1), step, video.device()));
+    const auto output = net_.classify_clips(mixed ? mix_clips(video, mixing) : video,
+                                             dropout(video.size(1), step, video.device()));
     const auto against = [&](const Tensor& target) {
       return at::cross_entropy_loss(output.logits, target, {}, at::Reduction::Mean, -100, config_.train.label_smoothing);
     };
@@ -80,9 +80,9 @@ class Masked : public Objective {
     // [clips * 3, H, frames * W, 3]
     const Tensor rows = at::stack({original, seen, rebuilt}, 2).narrow(0, 0, frames);  // [T, B, 3, H, W, 3]
     const Tensor sheet = rows.permute({1, 2, 3, 0, 4, 5}).reshape({clips * 3 * rows.size(3), frames * rows.size(4), 3});
-    const Tensor levels = (sheet * 255).round().clamp(0, 255).to(at::kByte).cpu().contiguous();
-    video::write_picture(path, {levels.data_ptr<std::uint8_t>(), static_cast<std::size_t>(levels.numel())},
-                         static_cast<int>(levels.size(1)), static_cast<int>(levels.size(0)));
+    const Tensor pixels = (sheet * 255).round().clamp(0, 255).to(at::kByte).cpu().contiguous();
+    video::write_picture(path, {pixels.data_ptr<std::uint8_t>(), static_cast<std::size_t>(pixels.numel())},
+                         static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(0)));
     return true;
   }
 

@@ -1,4 +1,4 @@
-// What a model is trained for: turns a batch into a loss. The loop does not know which it is.
+// Training objectives: each turns a batch into a loss. The loop does not know which it runs.
 #pragma once
 
 #include <filesystem>
@@ -7,7 +7,7 @@
 
 #include "data/loader/loader.h"
 #include "model/masked_autoencoder.h"
-#include "train/config.h"
+#include "config/train.h"
 
 namespace trecvit {
 

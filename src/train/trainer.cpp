@@ -1,18 +1,18 @@
 #include "train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "data/datasets/check.h"
 #include "data/datasets/label_index.h"
-#include "infer/device.h"
+#include "runtime/device.h"
 #include "infer/evaluate.h"
-#include "infer/gpu_use.h"
-#include "infer/transfer.h"
+#include "runtime/gpu_use.h"
+#include "runtime/transfer.h"
 #include "train/checkpoint.h"
 #include "train/objective.h"
 #include "train/run_folder.h"
@@ -24,8 +24,6 @@ namespace trecvit {
 namespace {
 
 using at::Tensor;
-
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Thrown out of an evaluation that was asked to stop.
 struct Stopped {};
@@ -65,7 +63,7 @@ class Run {
     double seconds = 0;  // of the round of the loop that launched it
     bool pending = false;
   };
-  // What one line of the log tells of: the steps since the line before.
+  // The steps of one line of the log.
   struct Window {
     double seconds = 0, waited = 0;
     std::int64_t clips = 0;
@@ -102,7 +100,7 @@ class Run {
   Step steps_[2];  // one on the device, one being prepared or looked at
   std::int64_t total_ = 0, per_epoch_ = 0;
   Schedule schedule_;
-  Progressed progress_;
+  TrainProgress progress_;
   std::int64_t saved_step_ = -1;  // of `last`
   TrainResult result_;
   double grad_norm_ = 0, waited_ = 0, trained_ = 0, spent_ = 0;
@@ -195,6 +193,7 @@ void Run::restore() {
                   " not used"));
     if (report.loaded.empty()) throw Error(file.path.string(), " has no array that this model could start from");
   }
+  net_->cast_weights();
   const LoaderOptions options{.training = true,
                               .batch = config_.train.global_batch,
                               .seed = static_cast<std::uint64_t>(config_.seed),
@@ -252,6 +251,7 @@ void Run::launch(Step& step) {
   loss.backward();
   const Tensor norm =
       optimizer_->step(store_.flat_grad(), loss.detach(), schedule_.at(step.number), config_.train.clip_norm);
+  net_->cast_weights();
   step.numbers.send(loss.detach(), norm);
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "data/loader/load_times.h"
-#include "train/config.h"
+#include "config/train.h"
 
 namespace trecvit {
 

@@ -31,6 +31,14 @@ struct Outer {
   }
 };
 
+struct WithList {
+  std::vector<std::string> words{"one"};
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor& v) {
+    v("words", self.words, "");
+  }
+};
+
 std::string failure(const std::vector<std::string>& settings, const std::string& yaml = "") {
   const auto path = std::filesystem::temp_directory_path() / text("config_test_", ::getpid(), ".yaml");
   write_file(path, yaml);
@@ -190,6 +198,30 @@ TEST(Config, AFileOfPunctuationIsRefused) {
     EXPECT_NO_THROW(ConfigSource().load(path)) << content;
   }
   std::filesystem::remove(path);
+}
+
+TEST(Config, ListsOfTexts) {
+  const auto words = [](const std::string& setting) {
+    ConfigSource source;
+    source.set("words=" + setting);
+    WithList config;
+    source.apply(config);
+    return config.words;
+  };
+  EXPECT_EQ(words("[a, b]"), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(words("a"), std::vector<std::string>{"a"});
+  EXPECT_EQ(words("[]"), std::vector<std::string>{});
+  for (const char* wrong : {"{a: b}", "[a, [b]]", "[a, '']", "''"}) EXPECT_THROW(words(wrong), UsageError) << wrong;
+  EXPECT_EQ(config_text(std::vector<std::string>{"a", "b c"}), "[a, b c]");
+
+  const auto path = std::filesystem::temp_directory_path() / text("config_list_", ::getpid(), ".yaml");
+  write_file(path, "words: [x, y]\n");
+  ConfigSource source;
+  source.load(path);
+  std::filesystem::remove(path);
+  WithList config;
+  EXPECT_EQ(source.apply(config).size(), 1u);
+  EXPECT_EQ(config.words, (std::vector<std::string>{"x", "y"}));
 }
 
 }  // namespace

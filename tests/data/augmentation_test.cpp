@@ -1,4 +1,4 @@
-// What is drawn for a clip, against its ranges, and what comes of it.
+// Augmentations drawn for a clip, against their ranges, and their effect.
 #include "data/loader/augmentation.h"
 
 #include <gmock/gmock.h>
@@ -58,9 +58,9 @@ TEST(Augmentation, ChangesAreRepeatableAndAlikeForAllFrames) {
     for (std::int64_t t = 1; t < kFrames; ++t) {
       std::copy_n(still.view().frame(0), Clip::kFrameBytes, still.view().frame(t));
     }
-    change(drawn, first.view());
-    change(drawn, second.view());
-    change(drawn, still.view());
+    augment_clip(drawn, first.view());
+    augment_clip(drawn, second.view());
+    augment_clip(drawn, still.view());
     EXPECT_EQ(first.bytes, second.bytes);
     first.expect_canaries();
     for (std::int64_t t = 1; t < kFrames; ++t) {

@@ -28,8 +28,8 @@ std::string picture(int level) {
          word(0) + word(0) + word(0) + word(0) + std::string(6, static_cast<char>(level)) + std::string(2, '\0');
 }
 
-// The levels of all frames in order.
-std::vector<int> levels(const fs::path& path) {
+// The pixels of all frames in order.
+std::vector<int> pixels(const fs::path& path) {
   FrameFolder folder(path);
   std::vector<std::int64_t> numbers;
   for (std::int64_t i = 0; i < folder.frames(); ++i) numbers.push_back(i);
@@ -49,11 +49,11 @@ TEST(FrameFolder, OpticalFlowBesideThePicturesIsNoFrame) {
       folder.write(text("img_0000", i, ".bmp"), picture(10 * i));
       folder.write(text(flow, i, ".bmp"), picture(128));
     }
-    EXPECT_THAT(levels(folder.path()), testing::ElementsAre(10, 20, 30)) << flow;
+    EXPECT_THAT(pixels(folder.path()), testing::ElementsAre(10, 20, 30)) << flow;
   }
   const TempFolder alone;
   for (int i = 1; i <= 2; ++i) alone.write(text("flow_x_", i, ".bmp"), picture(i));
-  EXPECT_THAT(levels(alone.path()), testing::ElementsAre(1, 2)) << "asked for by name";
+  EXPECT_THAT(pixels(alone.path()), testing::ElementsAre(1, 2)) << "asked for by name";
 }
 
 TEST(FrameFolder, WhatOtherProgramsLeaveIsNoFrame) {
@@ -62,7 +62,7 @@ TEST(FrameFolder, WhatOtherProgramsLeaveIsNoFrame) {
   folder.write("._img_1.bmp", "Mac OS X");
   folder.write("@eaDir/img_1.bmp/SYNOPHOTO_THUMB_M.jpg", "thumb");
   folder.write("cover.bmp", picture(99));
-  EXPECT_THAT(levels(folder.path()), testing::ElementsAre(1, 2));
+  EXPECT_THAT(pixels(folder.path()), testing::ElementsAre(1, 2));
 }
 
 TEST(FrameFolder, RefusesWhatCouldBeTheWrongPictures) {
@@ -80,7 +80,7 @@ TEST(FrameFolder, NumbersMayHaveAnyLength) {
   folder.write("t99999999999999999999999999.bmp", picture(2));
   folder.write("t100000000000000000000000000.bmp", picture(3));
   folder.write("t00000000000000000000000000000001.bmp", picture(1));
-  EXPECT_THAT(levels(folder.path()), testing::ElementsAre(1, 2, 3));
+  EXPECT_THAT(pixels(folder.path()), testing::ElementsAre(1, 2, 3));
 }
 
 // One sample, said to have two pictures.

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/decoder.h"
 #include "data/video/picture_file.h"
 #include "loader_support.h"

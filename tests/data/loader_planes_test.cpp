@@ -1,9 +1,9 @@
-// Batches of planes: what the kernel's reference makes of them against batches of levels.
+// Batches of planes: what the kernel's reference makes of them against batches of pixels.
 #include <gmock/gmock.h>
 
 #include "data/loader/augmentation.h"
 #include "data/loader/packed_planes.h"
-#include "kernels/convert/reference.h"
+#include "kernels/planes_to_rgb/reference.h"
 #include "loader_support.h"
 
 namespace trecvit::data_test {
@@ -15,37 +15,37 @@ std::vector<std::uint8_t> levels_of(const ClipBatch& batch) {
   std::vector<std::uint64_t> memory(size.bytes / 8);
   auto* packed = reinterpret_cast<std::uint8_t*>(memory.data());
   pack(batch, packed);
-  std::vector<std::uint8_t> levels(
+  std::vector<std::uint8_t> pixels(
       static_cast<std::size_t>(batch.frames * batch.clips * batch.height * batch.width * 3));
   kernels::reference::convert({.pictures = batch.frames * batch.clips,
                                .width = batch.width,
                                .height = batch.height,
                                .samples = packed + size.pictures_bytes,
                                .picture = reinterpret_cast<const kernels::ConvertPicture*>(packed),
-                               .rgb = levels.data()});
-  return levels;
+                               .rgb = pixels.data()});
+  return pixels;
 }
 
-void expect_equal(const ClipBatch& planes, const ClipBatch& levels) {
+void expect_equal(const ClipBatch& planes, const ClipBatch& pixels) {
   EXPECT_TRUE(planes.video.empty());
-  EXPECT_TRUE(levels.planes.empty());
-  EXPECT_EQ(planes.clips, levels.clips);
-  EXPECT_EQ(planes.samples, levels.samples);
-  EXPECT_EQ(planes.labels, levels.labels);
-  EXPECT_EQ(planes.views, levels.views);
+  EXPECT_TRUE(pixels.planes.empty());
+  EXPECT_EQ(planes.clips, pixels.clips);
+  EXPECT_EQ(planes.samples, pixels.samples);
+  EXPECT_EQ(planes.labels, pixels.labels);
+  EXPECT_EQ(planes.views, pixels.views);
   const std::vector<std::uint8_t> made = levels_of(planes);
-  ASSERT_EQ(made.size(), levels.video.size());
+  ASSERT_EQ(made.size(), pixels.video.size());
   int worst = 0;
-  for (std::size_t i = 0; i < made.size(); ++i) worst = std::max(worst, std::abs(made[i] - levels.video[i]));
+  for (std::size_t i = 0; i < made.size(); ++i) worst = std::max(worst, std::abs(made[i] - pixels.video[i]));
   EXPECT_LE(worst, 1);
 }
 
 void expect_equal(const Dataset& dataset, const DataConfig& config, LoaderOptions options) {
-  const std::vector<ClipBatch> levels = batches(dataset, config, options, 6);
+  const std::vector<ClipBatch> pixels = batches(dataset, config, options, 6);
   options.planes = true;
   const std::vector<ClipBatch> planes = batches(dataset, config, options, 6);
-  ASSERT_EQ(planes.size(), levels.size());
-  for (std::size_t i = 0; i < planes.size(); ++i) expect_equal(planes[i], levels[i]);
+  ASSERT_EQ(planes.size(), pixels.size());
+  for (std::size_t i = 0; i < planes.size(); ++i) expect_equal(planes[i], pixels[i]);
 }
 
 TEST(LoaderPlanes, BecomeTheLevelsOfTrainingWithoutBadVideos) {
@@ -103,9 +103,9 @@ TEST(LoaderPlanes, AreRefusedWhereTrainingChangesLevels) {
   const Dataset dataset = open_dataset(config, "train");
   const LoaderOptions options{.training = true, .batch = 4, .augment = {.rand_augment = 2}, .planes = true};
   EXPECT_THROW(Loader(dataset, config, options), InternalError);
-  EXPECT_FALSE(changes_levels({}));
-  EXPECT_FALSE(changes_levels({.enabled = false, .rand_augment = 2}));
-  EXPECT_TRUE(changes_levels({.erase = 0.1}));
+  EXPECT_FALSE(changes_pixels({}));
+  EXPECT_FALSE(changes_pixels({.enabled = false, .rand_augment = 2}));
+  EXPECT_TRUE(changes_pixels({.erase = 0.1}));
 }
 
 }  // namespace

@@ -269,10 +269,10 @@ TEST(Preprocess, AugmentationStaysInRange) {
 }
 
 TEST(Preprocess, BrightnessAndContrast) {
-  const auto changed = [](const Augmentation& augmentation, std::vector<std::uint8_t> levels) {
-    change(augmentation,
-           {.pixels = levels.data(), .frames = 1, .height = 1, .width = static_cast<int>(levels.size()) / 3});
-    return levels;
+  const auto changed = [](const Augmentation& augmentation, std::vector<std::uint8_t> pixels) {
+    augment_clip(augmentation,
+           {.pixels = pixels.data(), .frames = 1, .height = 1, .width = static_cast<int>(pixels.size()) / 3});
+    return pixels;
   };
   EXPECT_THAT(changed({}, {0, 100, 128, 200, 255, 1}), ElementsAre(0, 100, 128, 200, 255, 1));
   EXPECT_THAT(changed({.brightness = 0.1}, {0, 100, 128, 200, 255, 1}), ElementsAre(26, 126, 154, 226, 255, 27));

@@ -332,7 +332,7 @@ TEST(Synth, MediumLiesBetweenEasyAndHardInEveryNumber) {
   between(easy.most_distractors, medium.most_distractors, hard.most_distractors, "most_distractors");
 }
 
-// What the class says is what the object does, by more than the camera moves.
+// The object moves as its class says, by more than the camera moves.
 TEST(Synth, LabelsAreExactAtEveryDifficulty) {
   constexpr int kWidth = 96, kHeight = 72;
   for (const std::string& name : synth::difficulty_names()) {

@@ -81,18 +81,18 @@ TEST(RandAugmentOps, StatisticsAreTheClips) {
   Clip before(5, true), after = before;
   apply({Operation::kEqualize, 5}, after.view());
   for (int c = 0; c < 3; ++c) {
-    std::vector<std::pair<int, int>> levels;
+    std::vector<std::pair<int, int>> pixels;
     for (std::int64_t t = 0; t < kFrames; ++t) {
       for (int y = 0; y < kHeight; ++y) {
-        for (int x = 0; x < kWidth; ++x) levels.emplace_back(before.at(t, y, x, c), after.at(t, y, x, c));
+        for (int x = 0; x < kWidth; ++x) pixels.emplace_back(before.at(t, y, x, c), after.at(t, y, x, c));
       }
     }
-    std::sort(levels.begin(), levels.end());
+    std::sort(pixels.begin(), pixels.end());
     const auto below = [&](int level) {
-      return std::lower_bound(levels.begin(), levels.end(), std::pair(level, -1)) - levels.begin();
+      return std::lower_bound(pixels.begin(), pixels.end(), std::pair(level, -1)) - pixels.begin();
     };
-    const auto step = below(levels.back().first) / 255;
-    for (const auto& [old_level, level] : levels)
+    const auto step = below(pixels.back().first) / 255;
+    for (const auto& [old_level, level] : pixels)
       ASSERT_EQ(level, std::min<std::ptrdiff_t>(255, (below(old_level) + step / 2) / step)) << old_level;
   }
   Clip flat(1);

@@ -1,4 +1,4 @@
-// What packets say about themselves, and files whose packets say too little.
+// Packets that describe themselves, and files whose packets say too little.
 #include <gtest/gtest.h>
 
 #include <numeric>

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/decoder.h"
 #include "data/video/nal_bits.h"
 #include "nal_writer.h"

@@ -1,4 +1,4 @@
-// What is drawn lies where it should and nothing is written beyond the frame.
+// Drawings lie where they should, and nothing is written outside the frame.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

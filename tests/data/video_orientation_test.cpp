@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "core/error.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/decoder.h"
 #include "video_support.h"
 

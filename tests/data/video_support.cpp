@@ -13,7 +13,7 @@ extern "C" {
 #include <sstream>
 
 #include "core/error.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/libav.h"
 
 // The encoder leaks its own settings; a build with the address sanitizer must not fail for that.

@@ -1,4 +1,4 @@
-// What is written can be read, and nothing half-written stays behind.
+// Written videos can be read, and no half-written file stays.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "data/video/codecs.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/decoder.h"
 #include "data/video/picture_file.h"
 #include "data/video/writer.h"

@@ -11,7 +11,7 @@
 #include "core/file.h"
 #include "driver.h"
 #include "formats/safetensors.h"
-#include "io/convert.h"
+#include "io/model_conversion.h"
 #include "model/trecvit.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
@@ -30,7 +30,7 @@ ModelConfig tiny() {
   config.depth = 1;
   config.heads = 1;
   config.mlp_width = 8;
-  config.lru_width = 8;
+  config.mixer.gated_lru.lru_width = 8;
   config.head_width = 8;
   config.classes = 2;
   config.patch = 8;
@@ -93,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   };
   if (chosen < 3) {
     attempt([&] {
-      const Progressed progress = Checkpoints::load(w.folder, w.store, *w.optimizer);
+      const TrainProgress progress = Checkpoints::load(w.folder, w.store, *w.optimizer);
       ensure(progress.step >= 0 && progress.seconds >= 0, "step ", progress.step, " after ", progress.seconds, " s");
     });
     attempt([&] { read_model(w.folder); });

@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "driver.h"
 #include "memory_file.h"
-#include "train/config.h"
+#include "config/train.h"
 
 using namespace trecvit;
 

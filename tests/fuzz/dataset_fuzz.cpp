@@ -88,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char* split : {"train", "test", "val"}) {
       try {
         const Dataset dataset = open_dataset(config, split);
-        // What every reader promises.
+        // The promises of every reader.
         ensure(dataset.labels.size() <= 1000000, dataset.labels.size(), " classes from ", size, " bytes");
         for (const Sample& sample : dataset.samples) {
           ensure(!sample.path.empty(), "a sample without a file");

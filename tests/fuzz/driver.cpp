@@ -91,7 +91,7 @@ extern "C" __attribute__((no_sanitize("address", "undefined"))) void __sanitizer
   previous = (here * 0x9e3779b97f4a7c15u >> 41) % kCells;
 }
 
-// What the program does without ASAN_OPTIONS.
+// Sanitizer options when ASAN_OPTIONS is not set.
 extern "C" const char* __asan_default_options() { return "hard_rss_limit_mb=2048:max_allocation_size_mb=1024"; }
 
 int main(int count, char** arguments) {

@@ -1,4 +1,4 @@
-// What a fuzz target provides; driver.cpp runs it. The entry point is libFuzzer's, but g++ has no libFuzzer: driver.cpp
+// The interface of a fuzz target; driver.cpp runs it. The entry point is libFuzzer's, but g++ has no libFuzzer: driver.cpp
 // mutates seeds itself, guided by which code an input reaches.
 #pragma once
 

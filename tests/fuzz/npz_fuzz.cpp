@@ -21,7 +21,7 @@ std::string npy_bytes(const Array& array) {
   return npy_header(array) + std::string(reinterpret_cast<const char*>(array.data.get()), array.bytes());
 }
 
-// What every successful read promises.
+// The promises of every successful read.
 void check_arrays(const NamedArrays& arrays, std::size_t file_size) {
   std::size_t total = 0;
   for (const auto& [name, array] : arrays) {
@@ -44,7 +44,7 @@ void read_array(const std::string& bytes) {
   const std::span<const std::byte> view(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size());
   const Array array = parse_npy(view, "input");
   check_arrays({{"array", array}}, bytes.size());
-  // What was read must survive being written.
+  // Arrays that were read must survive being written.
   const std::string again = npy_bytes(array);
   const Array copy = parse_npy({reinterpret_cast<const std::byte*>(again.data()), again.size()}, "copy");
   ensure(copy.dtype == array.dtype && copy.shape == array.shape &&

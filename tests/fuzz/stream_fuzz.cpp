@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include "core/error.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "driver.h"
 #include "memory_file.h"
-#include "tools/stream_feed.h"
+#include "data/video/feed.h"
 #include "video_clips.h"
 
 using namespace trecvit;
@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ensure(standard_input >= 0 && ::dup2(standard_input, STDIN_FILENO) == STDIN_FILENO, "no standard input");
   ::close(standard_input);
   try {
-    const auto feed = tools::open_feed({.source = "-", .raw = input.substr(0, line), .pace = Pace(1), .deadline_s = 5});
+    const auto feed = video::open_feed({.source = "-", .raw = input.substr(0, line), .pace = Pace(1), .deadline_s = 5});
     std::uint8_t rgb[16 * 12 * 3];
     for (int frames = 0; frames < 60; ++frames) {
       const video::Frame* frame = feed->next();

@@ -19,7 +19,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/decoder.h"
 #include "video_clips.h"
 
@@ -33,7 +33,7 @@ constexpr int kRead = 20;        // exit code of a child that came through, plus
 constexpr int kLongest = 20;     // seconds for all calls on one file
 constexpr long kMostMemory = 1L << 20;  // KiB
 
-// What a user does with a file. Returns how many frames were seen.
+// A user's way with a file. Returns the number of frames.
 int read_video(const std::string& path) {
   int frames = 0;
   unsigned sum = 0;

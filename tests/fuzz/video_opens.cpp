@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/decoder.h"
 #include "video_clips.h"
 

@@ -7,26 +7,12 @@
 #include <cmath>
 
 #include "core/rng.h"
-#include "model/model_fixture.h"
+#include "infer/stream_model.h"
 
 namespace trecvit {
 namespace {
 
 constexpr double kTolerance = 1e-5;  // fp32, other shapes of the same products
-
-std::unique_ptr<Model> small_model(at::Device device = at::kCPU, at::ScalarType dtype = at::kFloat) {
-  ModelConfig config = small_config();
-  config.lru_width = 32;
-  config.image_width = 8;
-  auto model = std::make_unique<Model>();
-  model->net = std::make_unique<TRecViT>(model->store, config);
-  model->net->set_dtype(dtype);
-  model->store.allocate(device);
-  model->store.initialise(7);
-  model->preprocessing.size = 8;
-  model->device = device;
-  return model;
-}
 
 // Frame `number` of the film `film`.
 void show(StreamBatch& batch, std::int64_t slot, std::uint64_t film, std::uint64_t number) {
@@ -35,12 +21,12 @@ void show(StreamBatch& batch, std::int64_t slot, std::uint64_t film, std::uint64
 }
 
 std::vector<float> answers(const StreamBatch& batch, std::int64_t slot) {
-  std::vector<float> all(batch.now(slot).begin(), batch.now(slot).end());
-  all.insert(all.end(), batch.smoothed(slot).begin(), batch.smoothed(slot).end());
+  std::vector<float> all(batch.frame_probabilities(slot).begin(), batch.frame_probabilities(slot).end());
+  all.insert(all.end(), batch.mean_probabilities(slot).begin(), batch.mean_probabilities(slot).end());
   return all;
 }
 
-// What a stream that sees frames [0, frames) of `film` by itself is told last.
+// The last answer of a stream that gets frames [0, frames) of `film` alone.
 std::vector<float> alone(const Model& model, std::uint64_t film, std::uint64_t frames) {
   StreamBatch batch(model, {.slots = 1});
   const std::int64_t slot = batch.join();
@@ -57,7 +43,7 @@ void expect_near(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 TEST(StreamBatch, EveryStreamIsAnsweredAsIfAlone) {
-  const auto model = small_model();
+  const auto model = stream_model();
   StreamBatch batch(*model, {.slots = 3});
   const std::int64_t a = batch.join(), b = batch.join(), c = batch.join();
   EXPECT_EQ((std::vector{a, b, c}), (std::vector<std::int64_t>{0, 1, 2}));
@@ -70,9 +56,8 @@ TEST(StreamBatch, EveryStreamIsAnsweredAsIfAlone) {
 }
 
 TEST(StreamBatch, OthersNoticeNeitherLeavingNorJoiningNorReset) {
-  const auto model = small_model();
-  // The same film in slot 1, twice: with quiet neighbours and with restless ones. The number of slots computed is the
-  // same.
+  const auto model = stream_model();
+  // The same film in slot 1, twice: with quiet neighbours and with restless ones.
   const auto run = [&](bool restless) {
     StreamBatch batch(*model, {.slots = 4});
     for (int i = 0; i < 4; ++i) batch.join();
@@ -90,11 +75,13 @@ TEST(StreamBatch, OthersNoticeNeitherLeavingNorJoiningNorReset) {
     }
     return told;
   };
-  EXPECT_EQ(run(false), run(true));
+  const auto quiet = run(false), restless = run(true);
+  ASSERT_EQ(quiet.size(), restless.size());
+  for (std::size_t t = 0; t < quiet.size(); ++t) expect_near(quiet[t], restless[t]);
 }
 
 TEST(StreamBatch, ThatJoinsOrIsResetHasSeenNothing) {
-  const auto model = small_model();
+  const auto model = stream_model();
   StreamBatch batch(*model, {.slots = 2});
   const std::int64_t other = batch.join(), first = batch.join();
   const auto run = [&](std::int64_t slot, std::uint64_t film) {
@@ -112,8 +99,52 @@ TEST(StreamBatch, ThatJoinsOrIsResetHasSeenNothing) {
   run(batch.join(), 3);
 }
 
+// A step of some streams is no frame of the others, and gives the bits of a step of these streams alone.
+TEST(StreamBatch, AStepOfSomeStreamsIsTheirsAlone) {
+  const auto model = stream_model();
+  StreamBatch batch(*model, {.slots = 8}), few(*model, {.slots = 3});
+  for (int i = 0; i < 8; ++i) batch.join();
+  const std::vector<std::int64_t> slots{1, 4, 6};
+  for (int i = 0; i < 3; ++i) few.join();
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    for (std::int64_t i = 0; i < 3; ++i) {
+      const std::int64_t slot = slots[static_cast<std::size_t>(i)];
+      show(batch, slot, static_cast<std::uint64_t>(slot), t);
+      show(few, i, static_cast<std::uint64_t>(slot), t);
+    }
+    batch.step(slots);
+    few.step();
+    for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(answers(batch, slots[static_cast<std::size_t>(i)]), answers(few, i));
+  }
+  EXPECT_THROW(batch.frame_probabilities(0), InternalError);
+  show(batch, 0, 50, 0);
+  batch.step(std::vector<std::int64_t>{0});
+  expect_near(answers(batch, 0), alone(*model, 50, 1));
+  EXPECT_THROW(batch.step(std::vector<std::int64_t>{1, 1}), InternalError);
+}
+
+TEST(StreamBatch, ASavedStreamGoesOnInAnotherSlot) {
+  const auto model = stream_model();
+  StreamBatch batch(*model, {.slots = 2}), other(*model, {.slots = 3});
+  batch.join();
+  const std::int64_t slot = batch.join();
+  for (std::uint64_t t = 0; t < 5; ++t) {
+    show(batch, slot, 8, t);
+    batch.step(std::vector<std::int64_t>{slot});
+  }
+  const NamedArrays saved = batch.save(slot);
+  for (int i = 0; i < 3; ++i) other.join();
+  other.load(2, saved);
+  show(batch, slot, 8, 5);
+  show(other, 2, 8, 5);
+  batch.step(std::vector<std::int64_t>{slot});
+  other.step(std::vector<std::int64_t>{2});
+  EXPECT_EQ(answers(batch, slot), answers(other, 2));
+  EXPECT_THROW(other.load(1, {}), Error);
+}
+
 TEST(StreamBatch, TakesNoMoreThanItHolds) {
-  const auto model = small_model();
+  const auto model = stream_model();
   StreamBatch batch(*model, {.slots = 2});
   EXPECT_THROW(batch.step(), InternalError);
   batch.join();
@@ -147,7 +178,7 @@ std::vector<std::vector<float>> comings_and_goings(const Model& model, bool grap
 TEST(StreamBatch, GpuGraphGivesTheSameBits) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
-    const auto model = small_model(at::Device(at::kCUDA, 0), dtype);
+    const auto model = stream_model(at::Device(at::kCUDA, 0), dtype);
     const auto plain = comings_and_goings(*model, false), recorded = comings_and_goings(*model, true);
     EXPECT_EQ(plain, recorded) << dtype;
     for (const auto& told : plain)
@@ -157,8 +188,8 @@ TEST(StreamBatch, GpuGraphGivesTheSameBits) {
 
 TEST(StreamBatch, GpuStreamsAreAnsweredAsOnTheCpu) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
-  const auto told = comings_and_goings(*small_model(at::Device(at::kCUDA, 0)), true);
-  const auto wanted = comings_and_goings(*small_model(), false);
+  const auto told = comings_and_goings(*stream_model(at::Device(at::kCUDA, 0)), true);
+  const auto wanted = comings_and_goings(*stream_model(), false);
   ASSERT_EQ(told.size(), wanted.size());
   for (std::size_t i = 0; i < told.size(); ++i)
     for (std::size_t k = 0; k < told[i].size(); ++k) EXPECT_NEAR(told[i][k], wanted[i][k], 1e-4) << i;

@@ -9,7 +9,7 @@
 #include "formats/temp_files.h"
 #include "io/model_file.h"
 #include "model/model_fixture.h"
-#include "model/tensors.h"
+#include "nn/tensors.h"
 
 namespace trecvit {
 
@@ -169,7 +169,7 @@ inline NamedArrays arrays_from(const std::map<std::string, at::Tensor>& tensors)
   return arrays;
 }
 
-// What `work` throws, in words; empty when it throws nothing.
+// The message that `work` throws; empty when it throws nothing.
 template <class Work>
 std::string error_of(Work&& work) {
   try {

@@ -1,4 +1,4 @@
-// What a model's file is known to hold, and arrays that cannot belong together.
+// The facts that a model's file tells, and arrays that cannot belong together.
 #include "io/model_file.h"
 
 #include <gmock/gmock.h>

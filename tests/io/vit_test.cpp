@@ -6,7 +6,7 @@
 #include "formats/npz.h"
 #include "formats/safetensors.h"
 #include "formats/sample_arrays.h"
-#include "io/convert.h"
+#include "io/model_conversion.h"
 #include "io/io_fixture.h"
 #include "ops/patches.h"
 
@@ -76,7 +76,7 @@ TEST(Vit, InputRangeIsFoldedIntoThePatchEmbedding) {
     const at::NoGradGuard no_grad;
     const auto& tokenizer = model.net.tokenizer();
     const Tensor tokens = tokenizer.with_cls(
-        tokenizer.embed(ops::to_patches(picture.permute({0, 2, 3, 1}).contiguous().unsqueeze(0), 4, at::kFloat)));
+        tokenizer.embed(ops::patchify(picture.permute({0, 2, 3, 1}).contiguous().unsqueeze(0), 4, at::kFloat)));
     EXPECT_LT((tokens[0] - wanted).abs().max().item<double>(), 2e-4);
   }
 }
@@ -177,7 +177,7 @@ TEST_F(VitFile, ConvertedModelLoadsAndRuns) {
   const auto model = load_model(wanted.out, at::kCPU);
   EXPECT_EQ(model->preprocessing.frames, 4);
   const at::NoGradGuard no_grad;
-  EXPECT_TRUE(at::isfinite((*model->net)(at::zeros({2, 1, 8, 8, 3})).logits).all().item<bool>());
+  EXPECT_TRUE(at::isfinite(model->net->classify_clips(at::zeros({2, 1, 8, 8, 3})).logits).all().item<bool>());
 
   ConvertOptions from_npz = wanted;
   from_npz.in = folder / "vit.npz";

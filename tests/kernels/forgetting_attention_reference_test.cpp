@@ -154,7 +154,7 @@ TEST(ForgettingAttentionReference, WalksFromTheDiagonalFindTheKeptTiles) {
   }
 }
 
-// What the pairs that do not count would have had of their row's weight.
+// The share of their row's weight that the dropped pairs would have had.
 double worst_dropped(const Sequence& s) {
   Sequence whole = s;
   whole.threshold = -INFINITY;

@@ -88,8 +88,8 @@ TEST(GpuMatmul, MatchesTheReference) {
   }
 }
 
-// The sizes of the form for few rows, and next to them; see kernels/matmul/few_rows.h.
-TEST(GpuMatmul, FewRowsMatchTheReference) {
+// The sizes of the form for few rows, and next to them; see kernels/matmul/skinny_gemm.h.
+TEST(GpuMatmul, SkinnyGemmMatchTheReference) {
   if (!gpu_present()) GTEST_SKIP() << "no CUDA device";
   constexpr Shape shapes[] = {{1, 64, 64},     {17, 128, 192}, {65, 64, 64},    {72, 192, 128},  {105, 64, 192},
                               {197, 2304, 64}, {197, 64, 768}, {197, 192, 768}, {208, 64, 1536}, {197, 64, 3072},

@@ -22,7 +22,7 @@ NormInputs<Io> norm_inputs(NormKind kind, const NormShape& shape, const Io* x, c
   return {kind, shape.rows, shape.channels, x, scale, kind == NormKind::kLayer ? bias : nullptr};
 }
 
-// What forward and backward write.
+// The results of forward and backward.
 template <class Io, class S>
 struct NormResults {
   std::vector<Io> y, dx, y_again;

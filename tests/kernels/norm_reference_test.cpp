@@ -21,7 +21,7 @@ TEST_P(NormReference, GradientsAreThoseOfDifferences) {
   const auto inputs = [&] {
     return norm_inputs(GetParam(), kShape, values[0].data(), values[1].data(), values[2].data());
   };
-  // What the gradients are of: sum of dy y + dskip x.
+  // The function whose gradients are taken: sum of dy y + dskip x.
   const auto loss = [&] {
     NormResults<double, double> run(kShape, 0.0, 0.0);
     reference::norm_forward(run.forward(inputs()));

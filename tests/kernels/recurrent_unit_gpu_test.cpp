@@ -57,7 +57,7 @@ class UnitProblem {
     p.input_gate = device.in(input_gate_.io.data(), gate), p.a_gate = device.in(a_gate_.io.data(), gate);
     p.input_bias = device.in(input_bias_.io.data(), r_), p.a_bias = device.in(a_bias_.io.data(), r_);
     p.a_param = device.in(a_param_.io.data(), r_);
-    // What is handed on is overwritten in place, as a stream's state is.
+    // The state is overwritten in place, as a stream's is.
     p.conv_state_out = device.out(r.conv_state.data(), shape_.rows * 3 * r_);
     p.h_last = device.out(r.h_last.data(), shape_.rows * r_);
     if (before) {
@@ -69,12 +69,13 @@ class UnitProblem {
       p.conv_state = device.in(conv_state_.io.data(), shape_.rows * 3 * r_);
       p.h0 = device.in(h0_.io.data(), shape_.rows * r_);
     }
-    const std::vector<std::int64_t> seen = seen_before(from);
+    const std::vector<std::int64_t> before_step = frames_before(from);
     if (ring) {
       std::vector<Bf16> state(r.conv_state.size());
       if (before || shape_.state) state = before ? before->conv_state : conv_state_.io;
-      p.ring = {device.in(seen.data(), seen.size()), static_cast<std::uint32_t>(shape_.rows / seen.size())};
-      turn(state, seen, /*into_ring=*/true);
+      p.streams = {.frames_before = device.in(before_step.data(), before_step.size()),
+                   .tokens = static_cast<std::uint32_t>(shape_.rows / before_step.size())};
+      turn(state, before_step, /*into_ring=*/true);
       succeed(cudaMemcpy(p.conv_state_out, state.data(), state.size() * sizeof(Bf16), cudaMemcpyHostToDevice));
       p.conv_state = p.conv_state_out;
     }
@@ -83,7 +84,7 @@ class UnitProblem {
     EXPECT_TRUE(recurrent_unit_served_cuda(p));
     recurrent_unit_forward_cuda(p, nullptr);
     device.finish();
-    if (ring) turn(r.conv_state, seen_before(from + count), /*into_ring=*/false);
+    if (ring) turn(r.conv_state, frames_before(from + count), /*into_ring=*/false);
     return r;
   }
 
@@ -110,21 +111,21 @@ class UnitProblem {
     return p;
   }
 
-  // Streams, of the fewest rows above one that divide all, have seen different numbers of frames before frame 0.
-  std::vector<std::int64_t> seen_before(std::int64_t frame) const {
+  // Streams, of the fewest rows above one that divide all, with different numbers of frames before frame 0.
+  std::vector<std::int64_t> frames_before(std::int64_t frame) const {
     std::int64_t rows = std::min<std::int64_t>(2, shape_.rows);
     while (shape_.rows % rows != 0) ++rows;
-    std::vector<std::int64_t> seen;
-    for (std::int64_t stream = 0; stream < shape_.rows / rows; ++stream) seen.push_back(100 + 7 * stream + frame);
-    return seen;
+    std::vector<std::int64_t> frames_processed;
+    for (std::int64_t stream = 0; stream < shape_.rows / rows; ++stream) frames_processed.push_back(100 + 7 * stream + frame);
+    return frames_processed;
   }
 
-  void turn(std::vector<Bf16>& state, const std::vector<std::int64_t>& seen, bool into_ring) const {
+  void turn(std::vector<Bf16>& state, const std::vector<std::int64_t>& frames_processed, bool into_ring) const {
     const std::vector<Bf16> from = state;
-    const std::int64_t rows = shape_.rows / static_cast<std::int64_t>(seen.size());
+    const std::int64_t rows = shape_.rows / static_cast<std::int64_t>(frames_processed.size());
     for (std::int64_t row = 0; row < shape_.rows; ++row) {
       for (std::int64_t k = 0; k < 3; ++k) {
-        const std::int64_t in_order = row * 3 + k, in_ring = row * 3 + (seen[row / rows] + k) % 3;
+        const std::int64_t in_order = row * 3 + k, in_ring = row * 3 + (frames_processed[row / rows] + k) % 3;
         std::copy_n(from.begin() + (into_ring ? in_order : in_ring) * r_, r_,
                     state.begin() + (into_ring ? in_ring : in_order) * r_);
       }

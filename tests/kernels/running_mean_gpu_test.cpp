@@ -23,23 +23,39 @@ struct Means {
   }
 };
 
-// Features of T frames in pieces of `piece`, after streams that have seen different numbers of frames.
+std::vector<double> in_reverse(const std::vector<double>& sum, std::int64_t streams) {
+  const std::size_t width = sum.size() / static_cast<std::size_t>(streams);
+  std::vector<double> other;
+  for (std::size_t b = static_cast<std::size_t>(streams); b-- > 0;)
+    other.insert(other.end(), sum.begin() + static_cast<std::ptrdiff_t>(b * width), sum.begin() + static_cast<std::ptrdiff_t>((b + 1) * width));
+  return other;
+}
+
+// Features of T frames in pieces of `piece`, of streams with different numbers of frames before. With `reversed` slots
+// the last stream has the first slot.
 template <class Io>
-Means<Io> on_gpu(const std::vector<Io>& x, std::vector<std::int64_t> seen, const std::vector<double>& sum,
-                 std::int64_t piece) {
-  const auto streams = static_cast<std::int64_t>(seen.size()), all = static_cast<std::int64_t>(sum.size());
+Means<Io> on_gpu(const std::vector<Io>& x, std::vector<std::int64_t> frames_processed, const std::vector<double>& sum,
+                 std::int64_t piece, bool reversed = false) {
+  const auto streams = static_cast<std::int64_t>(frames_processed.size()), all = static_cast<std::int64_t>(sum.size());
   const std::int64_t frames = static_cast<std::int64_t>(x.size()) / all;
   Means<Io> r{poisoned<Io>(frames * all), poisoned<Io>(all), sum};
   for (std::int64_t begin = 0; begin < frames; begin += piece) {
     const std::int64_t count = std::min(piece, frames - begin);
-    for (std::int64_t& n : seen) n += count;
     OnDevice device;
-    RunningMean<Io> p{count, streams, all / streams};
-    p.x = device.in(x.data() + begin * all, count * all), p.seen = device.in(seen.data(), streams);
-    p.out = device.out(r.out.data() + begin * all, count * all), p.mean = device.out(r.mean.data(), all);
+    std::vector<std::int64_t> slots(static_cast<std::size_t>(streams));
+    for (std::int64_t b = 0; b < streams; ++b) slots[static_cast<std::size_t>(b)] = streams - 1 - b;
+    RunningMean<Io> p{.frames = count, .streams = streams, .width = all / streams};
+    p.x = device.in(x.data() + begin * all, count * all);
+    p.frames_before = device.in(frames_processed.data(), streams);
+    if (reversed) p.slots = device.in(slots.data(), streams);
+    p.out = device.out(r.out.data() + begin * all, count * all);
+    p.mean = device.out(r.mean.data(), all);
+    if (reversed) r.sum = in_reverse(r.sum, streams);
     p.sum = device.out(r.sum.data(), all);
     running_mean_cuda(p, nullptr);
     device.finish();
+    if (reversed) r.sum = in_reverse(r.sum, streams);
+    for (std::int64_t& n : frames_processed) n += count;
   }
   return r;
 }
@@ -50,24 +66,29 @@ void expect_matches(double tolerance) {
     SCOPED_TRACE(testing::Message() << frames << " frames, " << streams << " streams, " << width << " features");
     Rng rng(3);
     const auto x = random_numbers<Io>(frames * streams * width, rng, 1.5);
-    std::vector<std::int64_t> seen;
+    std::vector<std::int64_t> frames_processed;
     std::vector<double> sum;
-    for (int b = 0; b < streams; ++b) seen.push_back(3 * b);
+    for (int b = 0; b < streams; ++b) frames_processed.push_back(3 * b);
     for (int at = 0; at < streams * width; ++at)
-      sum.push_back(rng.normal() * seen[static_cast<std::size_t>(at / width)]);
+      sum.push_back(rng.normal() * frames_processed[static_cast<std::size_t>(at / width)]);
 
     Means<double> expected{std::vector<double>(x.exact.size()), std::vector<double>(sum.size()), sum};
-    std::vector<std::int64_t> after = seen;
-    for (std::int64_t& n : after) n += frames;
-    reference::running_mean({frames, streams, width, x.exact.data(), after.data(), expected.out.data(),
-                             expected.sum.data(), expected.mean.data()},
+    reference::running_mean({.frames = frames,
+                             .streams = streams,
+                             .width = width,
+                             .x = x.exact.data(),
+                             .frames_before = frames_processed.data(),
+                             .out = expected.out.data(),
+                             .sum = expected.sum.data(),
+                             .mean = expected.mean.data()},
                             [](double v) { return to_double(from_double<Io>(v)); });
-    const Means<Io> ours = on_gpu(x.io, seen, sum, frames);
+    const Means<Io> ours = on_gpu(x.io, frames_processed, sum, frames);
     EXPECT_LE(worst_error(ours.out, expected.out), tolerance);
     EXPECT_LE(worst_error(ours.mean, expected.mean), tolerance);
     for (std::size_t at = 0; at < sum.size(); ++at) EXPECT_NEAR(ours.sum[at], expected.sum[at], frames * tolerance);
-    EXPECT_TRUE(ours == on_gpu(x.io, seen, sum, frames)) << "differs when repeated";
-    EXPECT_TRUE(ours == on_gpu(x.io, seen, sum, 1)) << "frame by frame";
+    EXPECT_TRUE(ours == on_gpu(x.io, frames_processed, sum, frames)) << "differs when repeated";
+    EXPECT_TRUE(ours == on_gpu(x.io, frames_processed, sum, 1)) << "frame by frame";
+    EXPECT_TRUE(ours == on_gpu(x.io, frames_processed, sum, frames, /*reversed=*/true)) << "other slots";
   }
 }
 

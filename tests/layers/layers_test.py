@@ -15,10 +15,11 @@ from pathlib import Path
 
 SOURCE, BUILD = map(Path, sys.argv[1:3])
 
-FOLDERS = {name: SOURCE / "src" / name for name in ("core", "formats", "ops", "nn", "model", "io", "report", "infer", "train")}
+FOLDERS = {name: SOURCE / "src" / name for name in ("core", "config", "formats", "ops", "nn", "model", "io", "runtime", "report", "infer", "train")}
 FOLDERS |= {name: SOURCE / name for name in ("kernels", "data")}
-DECLARED = {"core": [], "kernels": ["core"], "formats": ["core"], "ops": ["core", "kernels"], "nn": ["ops"], "model": ["nn"],
-            "io": ["model", "formats"], "data": ["core", "formats", "kernels"], "report": ["core", "data"], "infer": ["io", "data"], "train": ["infer"]}
+DECLARED = {"core": [], "config": ["core"], "kernels": ["core"], "formats": ["core"], "ops": ["core", "kernels"], "nn": ["ops", "config"], "model": ["nn", "config"],
+            "io": ["model", "formats"], "data": ["core", "formats", "config", "kernels"], "runtime": ["core", "data", "ops"], "report": ["core", "data"],
+            "infer": ["io", "data", "runtime", "report"], "train": ["infer"]}
 
 
 def sees(layer):

@@ -1,4 +1,4 @@
-// Initial values against model.md section 3: moments of every distribution, and the same bits for the same seed.
+// Initial values against docs/model.md: moments of every distribution, and the same bits for the same seed.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,13 +19,13 @@ ModelConfig wide_config() {
   config.depth = 2;
   config.heads = 2;
   config.mlp_width = 256;
-  config.lru_width = 192;
+  config.mixer.gated_lru.lru_width = 192;
   config.classes = 3;
   config.head_width = 128;
   config.patch = 8;
   config.image_height = config.image_width = 64;
-  config.min_radius = 0.6;
-  config.max_radius = 0.99;
+  config.mixer.gated_lru.min_radius = 0.6;
+  config.mixer.gated_lru.max_radius = 0.99;
   config.check();
   return config;
 }

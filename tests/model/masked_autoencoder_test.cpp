@@ -20,7 +20,7 @@ MaeConfig small_mae() {
   config.depth = 1;
   config.heads = 2;
   config.mlp_width = 16;
-  config.lru_width = 8;
+  config.mixer.gated_lru.lru_width = 8;
   config.check();
   return config;
 }
@@ -66,7 +66,7 @@ TEST(MaskedAutoencoder, MasksAreTubesKeyedBySeedAndStream) {
   // One mask for all frames: half of the pixels, whole patches.
   const Tensor hidden = model.mae.hidden_pixels(visible_patches);
   EXPECT_EQ(hidden.size(0), 1);
-  const Tensor patches = ops::to_patches(hidden.expand({1, 2, 8, 12, 3}).to(at::kFloat), 4, at::kFloat)[0];
+  const Tensor patches = ops::patchify(hidden.expand({1, 2, 8, 12, 3}).to(at::kFloat), 4, at::kFloat)[0];
   EXPECT_TRUE(at::equal(std::get<0>(patches.max(-1)), std::get<0>(patches.min(-1))));
   EXPECT_TRUE(
       at::equal(patches.select(2, 0), at::tensor({0, 1, 0, 1, 1, 0, 1, 0, 0, 0, 1, 1}, at::kFloat).view({2, 6})));

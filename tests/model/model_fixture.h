@@ -15,7 +15,7 @@ inline ModelConfig small_config() {
   config.depth = 2;
   config.heads = 2;
   config.mlp_width = 32;
-  config.lru_width = 24;
+  config.mixer.gated_lru.lru_width = 24;
   config.classes = 5;
   config.head_width = 20;
   config.patch = 4;
@@ -41,7 +41,7 @@ struct SmallModel {
     stir();
   }
 
-  // What starts at 0 (biases, CLS, scales of RMSNorm) would hide mistakes: it becomes noise.
+  // Parameters that start at 0 (biases, CLS, scales of RMSNorm) would hide mistakes: they become noise.
   void stir() {
     const at::NoGradGuard no_grad;
     Rng rng(3);

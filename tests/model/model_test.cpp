@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "model/model_fixture.h"
-#include "model/tensors.h"
+#include "nn/tensors.h"
 
 namespace trecvit {
 namespace {
@@ -25,7 +25,7 @@ Answers feed(const TRecViT& net, const Tensor& video, const std::vector<std::int
   for (std::int64_t t = 0; t < video.size(0);) {
     const std::int64_t n = std::min(pieces[std::min(piece++, pieces.size() - 1)], video.size(0) - t);
     nn::Trace trace;
-    const auto output = net(video.narrow(0, t, n), &state, &trace);
+    const auto output = net.classify_streams(video.narrow(0, t, n), state, {}, &trace);
     encoded.push_back(trace.encoded);
     pre_logits.push_back(output.pre_logits);
     run.logits = output.logits;
@@ -39,19 +39,19 @@ Answers feed(const TRecViT& net, const Tensor& video, const std::vector<std::int
 Answers whole(const TRecViT& net, const Tensor& video) {
   const at::NoGradGuard no_grad;
   nn::Trace trace;
-  const auto output = net(video, nullptr, &trace);
+  const auto output = net.classify_clips(video, {}, &trace);
   return {output.logits, trace.encoded, output.pre_logits};
 }
 
 void expect_same_state(const ModelState& a, const ModelState& b, std::int64_t stream) {
   for (std::size_t i = 0; i < a.layers.size(); ++i)
-    for (std::size_t k = 0; k < a.layers[i].tensors.size(); ++k) {
-      const Tensor &x = a.layers[i].tensors[k], &y = b.layers[i].tensors[k];
-      const std::int64_t rows = x.size(0) / a.streams();
+    for (std::size_t k = 0; k < a.layers[i]->fields().size(); ++k) {
+      const Tensor &x = a.layers[i]->tensor(k), &y = b.layers[i]->tensor(k);
+      const std::int64_t rows = x.size(0) / a.slots();
       EXPECT_TRUE(at::equal(x.narrow(0, stream * rows, rows), y.narrow(0, stream * rows, rows))) << i << " " << k;
     }
   EXPECT_TRUE(at::equal(a.head_sum[stream], b.head_sum[stream]));
-  EXPECT_TRUE(at::equal(a.frames[stream], b.frames[stream]));
+  EXPECT_TRUE(at::equal(a.frames_processed[stream], b.frames_processed[stream]));
 }
 
 TEST(Model, ClipFramesAndChunksAgree) {
@@ -63,7 +63,7 @@ TEST(Model, ClipFramesAndChunksAgree) {
     const Answers run = feed(model.net, video, pieces, state);
     EXPECT_LT(largest_difference(run.encoded, clip.encoded), kTolerance) << "pieces of " << pieces.front();
     EXPECT_LT(largest_difference(run.logits, clip.logits), kTolerance) << "pieces of " << pieces.front();
-    EXPECT_TRUE(at::equal(state.frames, at::full({2}, kFrames, at::kLong)));
+    EXPECT_TRUE(at::equal(state.frames_processed, at::full({2}, kFrames, at::kLong)));
   }
 }
 
@@ -125,12 +125,12 @@ TEST(Model, SavedRingsAreInOrder) {
   const SmallModel model;
   const Tensor video = noise_video(7, 2);
   ModelState state = model.net.make_state(2);
-  state.frames[1].fill_(4);  // a stream with another past
+  state.frames_processed[1].fill_(4);  // a stream with another past
   const auto saved_inputs = [&] { return to_tensor(state.save().at("layer_01/1")).clone(); };
   Tensor before = saved_inputs();
   for (std::int64_t t = 0; t < video.size(0); ++t) {
     const at::NoGradGuard no_grad;
-    model.net(video.narrow(0, t, 1), &state);
+    model.net.classify_streams(video.narrow(0, t, 1), state);
     const Tensor after = saved_inputs();
     EXPECT_TRUE(at::equal(after.narrow(1, 0, 2), before.narrow(1, 1, 2))) << t;
     EXPECT_FALSE(at::equal(after.select(1, 2), before.select(1, 2))) << t;
@@ -144,7 +144,7 @@ TEST(Model, ClsAloneBehindTheLastAttentionIsEnough) {
   const Tensor video = noise_video(5, 2);
   const auto run = [&](nn::Trace* trace) {
     model.store.flat_grad().zero_();
-    const Tensor logits = model.net(video, nullptr, trace).logits;
+    const Tensor logits = model.net.classify_clips(video, {}, trace).logits;
     logits.square().sum().backward();
     return std::pair{logits.detach(), model.store.flat_grad().clone()};
   };
@@ -161,7 +161,7 @@ TEST(Model, LongStreamsLoseNoFrame) {
   ModelState state = model.net.make_state(1);
   constexpr double kBefore = 1 << 26;  // here fp32 counts in steps of 8
   state.head_sum.fill_(kBefore);
-  state.frames.fill_(1 << 26);
+  state.frames_processed.fill_(1 << 26);
   const Tensor video = noise_video(5, 1);
   const Answers run = feed(model.net, video, {1}, state);
   const Tensor seen = run.pre_logits.to(at::kDouble).sum(0);
@@ -185,25 +185,41 @@ TEST(Model, LongStreamsAgreeWithTheClip) {
   EXPECT_LT(largest_difference(streamed.logits, clip.logits), kTolerance);
 }
 
-TEST(Model, FirstStreamsShareTheirMemory) {
+// A step of some slots answers as a state of these streams alone would, and leaves the others untouched.
+TEST(Model, AStepAdvancesItsSlotsAlone) {
   const SmallModel model;
-  const Tensor video = noise_video(3, 3);
-  ModelState all = model.net.make_state(3), alone = model.net.make_state(2);
+  const Tensor video = noise_video(3, 2), slots = at::tensor({3, 1}, at::kLong);
+  ModelState all = model.net.make_state(4), alone = model.net.make_state(2);
+  const at::NoGradGuard no_grad;
+  model.net.classify_streams(noise_video(2, 4, 9), all);  // every slot has a past
+  alone.scatter({0, 1}, all.gather({3, 1}));
   const ModelState before = all.clone();
-  ModelState part = all.first(2);
-  feed(model.net, video.narrow(1, 0, 2).contiguous(), {1}, part);
-  feed(model.net, video.narrow(1, 0, 2).contiguous(), {1}, alone);
-  for (const std::int64_t stream : {0, 1}) expect_same_state(all, alone, stream);
-  expect_same_state(all, before, 2);
+  for (std::int64_t t = 0; t < video.size(0); ++t) {
+    const auto some = model.net.classify_streams(video.narrow(0, t, 1), all, slots);
+    const auto only = model.net.classify_streams(video.narrow(0, t, 1), alone);
+    EXPECT_TRUE(at::equal(some.logits, only.logits)) << t;
+    EXPECT_TRUE(at::equal(some.frame_logits, only.frame_logits)) << t;
+  }
+  const ModelState taken = all.gather({3, 1});
+  for (const std::int64_t stream : {0, 1}) expect_same_state(taken, alone, stream);
+  for (const std::int64_t slot : {0, 2}) expect_same_state(all, before, slot);
 }
 
-TEST(Model, StateOfAnotherModelIsRefused) {
+TEST(Model, StateOfAnotherModelIsRefusedAndChangesNothing) {
   const SmallModel model;
   ModelState state = model.net.make_state(2);
+  feed(model.net, noise_video(3, 2), {1}, state);
+  const ModelState before = state.clone();
   EXPECT_THROW(state.load(model.net.make_state(1).save()), Error);
-  NamedArrays lacking = state.save();
-  lacking.erase("head_sum");
-  EXPECT_THROW(state.load(lacking), Error);
+  for (const char* name : {"head_sum", "frames", "layer_00/1", "layer_01/0"}) {
+    NamedArrays lacking = model.net.make_state(2).save();
+    lacking.erase(name);
+    EXPECT_THROW(state.load(lacking), Error) << name;
+  }
+  NamedArrays negative = model.net.make_state(2).save();
+  negative["frames"] = to_array(at::tensor({3, -1}, at::kLong));
+  EXPECT_THROW(state.load(negative), Error);
+  for (const std::int64_t stream : {0, 1}) expect_same_state(state, before, stream);
 }
 
 // The one that is wrong is the last to be looked at.
@@ -258,6 +274,7 @@ TEST(Model, Bf16IsFiniteAndNear) {
   const Tensor video = noise_video(kFrames, 2);
   const Answers wanted = whole(model.net, video);
   model.net.set_dtype(at::kBFloat16);
+  model.net.cast_weights();
   const Answers clip = whole(model.net, video);
   ModelState state = model.net.make_state(2);
   const Answers frames = feed(model.net, video, {1}, state);

@@ -41,30 +41,33 @@ TEST_F(Threads, FrameOfASmallModelTakesOne) {
   const at::NoGradGuard no_grad;
   ModelState state = model.net.make_state(1);
   const at::Tensor frame = noise_video(1, 1);
-  EXPECT_EQ(threads_within([&] { model.net(frame, &state); }), 1);
+  EXPECT_EQ(threads_within([&] { model.net.classify_streams(frame, state); }), 1);
   EXPECT_EQ(at::get_num_threads(), 3);
 }
 
 TEST_F(Threads, ManyFramesTakeAllThatAreAllowed) {
   ModelConfig config = small_config();
-  config.width = 64, config.lru_width = 128, config.mlp_width = 256;
+  config.width = 64;
+  config.mixer.gated_lru.lru_width = 128;
+  config.mlp_width = 256;
   const SmallModel model(7, config);
   const at::NoGradGuard no_grad;
   const at::Tensor video = noise_video(16, 24);
   ASSERT_EQ(threads_for(config, 16 * 24, 3), 3);
-  EXPECT_EQ(threads_within([&] { model.net(video); }), 3);
+  EXPECT_EQ(threads_within([&] { model.net.classify_clips(video); }), 3);
 }
 
 TEST_F(Threads, NumberIsBackAfterAFailure) {
   const SmallModel model;
-  EXPECT_ANY_THROW(model.net(at::zeros({1, 1, 8, 12, 4})));
+  EXPECT_ANY_THROW(model.net.classify_clips(at::zeros({1, 1, 8, 12, 4})));
   EXPECT_EQ(at::get_num_threads(), 3);
 }
 
 TEST_F(Threads, NumberFollowsFromTheWork) {
   const auto of = [](const char* variant, std::int64_t frames, int allowed) {
     ModelConfig config;
-    config.variant = variant, config.classes = 400;
+    config.variant = variant;
+    config.classes = 400;
     config.resolve(224);
     return threads_for(config, frames, allowed);
   };

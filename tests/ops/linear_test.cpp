@@ -133,7 +133,7 @@ TEST(LinearOps, GpuLeavesTheFirstRowOfEveryFrameAlone) {
       const auto there = [&](const Tensor& t) { return t.to(c.device, c.dtype); };
       const Tensor y = there(at::full({frames, 10, 16}, 7.0));
       const bool served = !older_than_ampere() || c.dtype == at::kFloat;
-      ASSERT_EQ(affine_behind_first_gpu(there(x), there(kernel), there(bias), there(addend), y), served);
+      ASSERT_EQ(linear_into_patch_rows_gpu(there(x), there(kernel), there(bias), there(addend), y), served);
       if (!served) continue;
       const Tensor ours = y.to(at::kCPU, at::kDouble);
       EXPECT_TRUE(ours.select(1, 0).eq(7).all().item().toBool());

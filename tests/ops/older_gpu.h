@@ -1,4 +1,4 @@
-// What GPUs before compute capability 8.0 do otherwise, or a newer one that TRECVIT_ARCHITECTURE makes do so.
+// Differences of GPUs before compute capability 8.0, and of newer ones that TRECVIT_ARCHITECTURE makes act like them.
 #pragma once
 
 #ifdef TRECVIT_TORCH_CUDA

@@ -19,7 +19,7 @@ struct Case {
   double tolerance;  // of the L2 norm of a difference over that of the expected
 };
 
-// both, conv_w, conv_b, input_gate, a_gate, input_bias, a_bias, a_param, conv_state, h0
+// xy_projection, conv_w, conv_b, input_gate, a_gate, input_bias, a_bias, a_param, conv_state, h0
 constexpr int kTensors = 10;
 bool is_activation(int which) { return which == 0 || which == 8; }
 
@@ -40,20 +40,30 @@ std::vector<Tensor> draw(std::int64_t frames, std::int64_t rows, std::int64_t bl
                             numbers({r}, 1),
                             Tensor(),
                             Tensor()};
-  if (state) drawn[8] = numbers({rows, 3, r}, 1), drawn[9] = numbers({rows, r}, 1);
+  if (state) {
+    drawn[8] = numbers({rows, 3, r}, 1);
+    drawn[9] = numbers({rows, r}, 1);
+  }
   return drawn;
 }
 
 RecurrentUnitResult composed(const RecurrentUnitArgs& a) {
-  const std::int64_t r = a.both.size(2) / 2;
-  const auto halves = a.both.split(r, /*dim=*/-1);
+  const std::int64_t r = a.xy_projection.size(2) / 2;
+  const auto halves = a.xy_projection.split(r, /*dim=*/-1);
   const auto conv = causal_conv1d(halves[0], a.conv_w, a.conv_b, a.conv_state);
   const Tensor x = conv.out.reshape({-1, r});
   const auto gate = [&](const Weight& w) {
     return block_diagonal(x, w.leaf.to(x.scalar_type())).view(conv.out.sizes());
   };
-  const auto lru = rg_lru(
-      {conv.out, gate(a.input_gate), gate(a.a_gate), halves[1], a.input_bias, a.a_bias, a.a_param, a.h0, a.reset});
+  const auto lru = rg_lru({.x = conv.out,
+                           .input_logits = gate(a.input_gate),
+                           .a_logits = gate(a.a_gate),
+                           .y = halves[1],
+                           .input_bias = a.input_bias,
+                           .a_bias = a.a_bias,
+                           .a_param = a.a_param,
+                           .h0 = a.h0,
+                           .reset = a.positions.segment_start_mask});
   return {lru.out, lru.h_last, conv.state};
 }
 
@@ -71,7 +81,7 @@ std::vector<Tensor> run(const std::vector<Tensor>& drawn, const Case& c, const T
     return Weight{leaves[static_cast<std::size_t>(which)],
                   leaves[static_cast<std::size_t>(which)].detach().to(c.dtype)};
   };
-  const RecurrentUnitResult result = unit({.both = leaves[0],
+  const RecurrentUnitResult result = unit({.xy_projection = leaves[0],
                                            .conv_w = leaves[1],
                                            .conv_b = leaves[2],
                                            .input_gate = weight(3),
@@ -81,7 +91,7 @@ std::vector<Tensor> run(const std::vector<Tensor>& drawn, const Case& c, const T
                                            .a_param = leaves[7],
                                            .conv_state = leaves[8],
                                            .h0 = leaves[9],
-                                           .reset = reset.to(c.device)});
+                                           .positions = {.segment_start_mask = reset.to(c.device)}});
   at::manual_seed(6);
   Tensor loss = at::zeros({}, at::TensorOptions().dtype(wide).device(c.device));
   std::vector<Tensor> all{result.out, result.h_last, result.conv_state};
@@ -126,10 +136,11 @@ TEST(RecurrentUnit, GpuMatchesItsOpsInARow) {
   expect_same({at::kCUDA, at::kBFloat16, 3e-2});
 }
 
-// Three streams of 7 rows, which have seen 0, 1 and 5 frames, go on by single frames and chunks. That their states are
-// rings changes no bit.
+// Three streams of 7 rows, after 0, 1 and 5 frames, go on by single frames and chunks. Rings change no bit, and neither
+// do other slots in a larger state.
 void expect_rings_change_nothing(const Case& c) {
-  constexpr std::int64_t kStreams = 3, kRows = 7 * kStreams, kBlocks = 2, kWidth = 64;
+  constexpr std::int64_t kStreams = 3, kTokens = 7, kRows = kTokens * kStreams, kBlocks = 2, kWidth = 64;
+  constexpr double kUntouched = 77;
   const at::NoGradGuard no_grad;
   const std::vector<Tensor> drawn = draw(17, kRows, kBlocks, kWidth, /*state=*/true);
   const auto wide = c.dtype == at::kDouble ? at::kDouble : at::kFloat;
@@ -137,38 +148,56 @@ void expect_rings_change_nothing(const Case& c) {
   for (int which = 0; which < kTensors; ++which)
     t.push_back(drawn[static_cast<std::size_t>(which)].to(c.device, is_activation(which) ? c.dtype : wide).clone());
   const Weight input_gate{t[3], t[3].to(c.dtype)}, a_gate{t[4], t[4].to(c.dtype)};
-  const Tensor seen = at::tensor({0, 1, 5}, at::kLong).to(c.device);
+  const Tensor frames_processed = at::tensor({0, 1, 5}, at::kLong).to(c.device);
   // The lines of the ring in order of time.
   const auto lines = [&] {
-    const Tensor of_streams = (seen.unsqueeze(1) + at::arange(3, seen.options())).remainder(3);
+    const Tensor of_streams = (frames_processed.unsqueeze(1) + at::arange(3, frames_processed.options())).remainder(3);
     return of_streams.repeat_interleave(kRows / kStreams, 0).unsqueeze(2).expand({kRows, 3, kBlocks * kWidth});
   };
   Tensor conv_state = t[8].clone(), h = t[9].clone(), ring_h = h.clone();
   Tensor ring = at::empty_like(conv_state).scatter_(1, lines(), conv_state);
+  // The same streams in slots 4, 0 and 2 of five.
+  const Tensor slots = at::tensor({4, 0, 2}, at::kLong).to(c.device);
+  const Tensor slot_rows = (slots.unsqueeze(1) * kTokens + at::arange(kTokens, slots.options())).flatten();
+  const auto into_slots = [&](const Tensor& state) {
+    std::vector<std::int64_t> shape = state.sizes().vec();
+    shape[0] = 5 * kTokens;
+    return at::full(shape, kUntouched, state.options()).index_copy_(0, slot_rows, state);
+  };
+  const Tensor slot_h = into_slots(ring_h), slot_ring = into_slots(ring);
   std::int64_t begin = 0;
   for (const std::int64_t frames : {1, 1, 2, 5, 1, 3, 4}) {
-    const Tensor both = t[0].narrow(0, begin, frames);
-    const auto go = [&](const Tensor& conv, const Tensor& recurrent, const Tensor& how_many) {
-      return recurrent_unit({both,
-                             t[1],
-                             t[2],
-                             input_gate,
-                             a_gate,
-                             t[5],
-                             t[6],
-                             t[7],
-                             conv,
-                             recurrent,
-                             {},
-                             /*overwrite=*/true,
-                             how_many});
+    const Tensor xy_projection = t[0].narrow(0, begin, frames);
+    const auto go = [&](const Tensor& conv, const Tensor& recurrent, const StreamPositions& positions) {
+      return recurrent_unit({.xy_projection = xy_projection,
+                             .conv_w = t[1],
+                             .conv_b = t[2],
+                             .input_gate = input_gate,
+                             .a_gate = a_gate,
+                             .input_bias = t[5],
+                             .a_bias = t[6],
+                             .a_param = t[7],
+                             .conv_state = conv,
+                             .h0 = recurrent,
+                             .overwrite = true,
+                             .positions = positions});
     };
-    const auto in_order = go(conv_state, h, {}), in_ring = go(ring, ring_h, seen);
-    seen.add_(frames), begin += frames;
+    const auto in_order = go(conv_state, h, {});
+    const auto in_ring = go(ring, ring_h, {.frames_before = frames_processed});
+    const auto in_slots = go(slot_ring, slot_h, {.slots = slots, .frames_before = frames_processed});
+    frames_processed.add_(frames);
+    begin += frames;
     EXPECT_TRUE(at::equal(in_order.out, in_ring.out)) << begin;
+    EXPECT_TRUE(at::equal(in_order.out, in_slots.out)) << begin;
     EXPECT_TRUE(at::equal(h, ring_h)) << begin;
+    EXPECT_TRUE(at::equal(h, slot_h.index_select(0, slot_rows))) << begin;
     EXPECT_TRUE(at::equal(conv_state, at::gather(ring, 1, lines()))) << begin;
+    EXPECT_TRUE(at::equal(ring, slot_ring.index_select(0, slot_rows))) << begin;
   }
+  // The slots that no stream had.
+  const Tensor others = at::arange(kTokens, slots.options()) + kTokens;
+  EXPECT_TRUE(slot_h.index_select(0, others).eq(kUntouched).all().item<bool>());
+  EXPECT_TRUE(slot_ring.index_select(0, others).eq(kUntouched).all().item<bool>());
 }
 
 TEST(RecurrentUnit, RingsChangeNothing) {
@@ -200,7 +229,16 @@ TEST(RecurrentUnit, GpuTakesTensorsAtAnyAddress) {
       const Tensor& leaf = t[static_cast<std::size_t>(which)];
       return Weight{leaf, odd == which ? shifted(leaf.to(at::kBFloat16)) : leaf.to(at::kBFloat16)};
     };
-    return recurrent_unit({t[0], t[1], t[2], gate(3), gate(4), t[5], t[6], t[7], t[8], t[9], {}});
+    return recurrent_unit({.xy_projection = t[0],
+                           .conv_w = t[1],
+                           .conv_b = t[2],
+                           .input_gate = gate(3),
+                           .a_gate = gate(4),
+                           .input_bias = t[5],
+                           .a_bias = t[6],
+                           .a_param = t[7],
+                           .conv_state = t[8],
+                           .h0 = t[9]});
   };
   const RecurrentUnitResult expected = unit(-1);
   for (int odd = 0; odd < kTensors; ++odd) {
@@ -214,25 +252,40 @@ TEST(RecurrentUnit, GpuTakesTensorsAtAnyAddress) {
 }
 
 TEST(RecurrentUnit, RefusesWhatDoesNotFit) {
+  const auto unit = [&](std::vector<Tensor> t, bool overwrite = false, const StreamPositions& positions = {}) {
+    return recurrent_unit({.xy_projection = t[0],
+                           .conv_w = t[1],
+                           .conv_b = t[2],
+                           .input_gate = {t[3], t[3]},
+                           .a_gate = {t[4], t[4]},
+                           .input_bias = t[5],
+                           .a_bias = t[6],
+                           .a_param = t[7],
+                           .conv_state = t[8],
+                           .h0 = t[9],
+                           .overwrite = overwrite,
+                           .positions = positions});
+  };
   const auto drawn = draw(2, 3, 2, 4, false);
-  const auto unit = [&](std::size_t which, const Tensor& other) {
+  const auto with = [&](std::size_t which, const Tensor& other) {
     std::vector<Tensor> t = drawn;
     t[which] = other;
-    return recurrent_unit({t[0], t[1], t[2], {t[3], t[3]}, {t[4], t[4]}, t[5], t[6], t[7], t[8], t[9], {}});
+    return unit(t);
   };
-  EXPECT_THROW(unit(0, at::zeros({2, 3, 15}, at::kDouble)), Error);
-  EXPECT_THROW(unit(4, at::zeros({2, 4, 5}, at::kDouble)), Error);
-  EXPECT_THROW(unit(7, at::zeros({8}, at::kFloat)), Error);
-  EXPECT_THROW(unit(9, at::zeros({3, 7}, at::kDouble)), Error);
-  const auto with_ring = [&](const Tensor& seen, bool overwrite) {
-    const std::vector<Tensor> t = draw(2, 3, 2, 4, true);
-    return recurrent_unit(
-        {t[0], t[1], t[2], {t[3], t[3]}, {t[4], t[4]}, t[5], t[6], t[7], t[8], t[9], {}, overwrite, seen});
+  EXPECT_THROW(with(0, at::zeros({2, 3, 15}, at::kDouble)), Error);
+  EXPECT_THROW(with(4, at::zeros({2, 4, 5}, at::kDouble)), Error);
+  EXPECT_THROW(with(7, at::zeros({8}, at::kFloat)), Error);
+  EXPECT_THROW(with(9, at::zeros({3, 7}, at::kDouble)), Error);
+  const auto streams = [&](const Tensor& before, bool overwrite, const Tensor& slots = {}) {
+    return unit(draw(2, 3, 2, 4, true), overwrite, {.slots = slots, .frames_before = before});
   };
-  with_ring(at::zeros({3}, at::kLong), true);
-  EXPECT_THROW(with_ring(at::zeros({3}, at::kLong), false), Error);
-  EXPECT_THROW(with_ring(at::zeros({2}, at::kLong), true), Error);
-  EXPECT_THROW(with_ring(at::zeros({3}, at::kInt), true), Error);
+  streams(at::zeros({3}, at::kLong), true);
+  streams(at::zeros({3}, at::kLong), true, at::tensor({2, 0, 1}, at::kLong));
+  EXPECT_THROW(streams(at::zeros({3}, at::kLong), false), Error);
+  EXPECT_THROW(streams(at::zeros({2}, at::kLong), true), Error);
+  EXPECT_THROW(streams(at::zeros({3}, at::kInt), true), Error);
+  EXPECT_THROW(streams(at::zeros({3}, at::kLong), true, at::zeros({2}, at::kLong)), Error);
+  EXPECT_THROW(streams({}, true, at::tensor({2, 0, 1}, at::kLong)), Error);
 }
 
 }  // namespace

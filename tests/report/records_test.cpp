@@ -1,4 +1,4 @@
-// What a run writes is read back as it was, also from a file that a kill cut off.
+// Records of a run are read back as they were, also from a file that a kill cut off.
 #include "report/records.h"
 
 #include <gmock/gmock.h>

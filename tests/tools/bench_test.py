@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`trecvit bench` and the table of tools/gpu_check.sh, from the outside and without a GPU.
+"""`trecvit bench` and the table of tools/gpu/check.sh, from the outside and without a GPU.
 
 Usage: bench_test.py --program build/trecvit
 """
@@ -83,7 +83,7 @@ class Bench(cli.Cli):
     def test_wrong_usage(self):
         self.fails(2, "bench", says=["needs a verb"])
         self.fails(2, "bench", "model", "--format", "xml", says=["xml", "table or json"])
-        self.fails(2, "bench", "model", "--works", "sleep", says=["sleep", "clip"])
+        self.fails(2, "bench", "model", "--cases", "sleep", says=["sleep", "clip"])
         self.fails(2, "bench", "kernels", "--kernels", "scan,sleep", says=["sleep", "attention"])
         self.fails(2, "bench", "kernels", "--scans", "12y3", says=["12y3", "ROWSxFRAMES"])
         self.fails(2, "bench", "stream", "--streams", "0", says=["--streams"])
@@ -97,7 +97,7 @@ class Table(unittest.TestCase):
             for name, content in files.items():
                 path = Path(folder) / name.replace("__", ".")
                 path.write_text(content if isinstance(content, str) else json.dumps(content))
-            told = subprocess.run([sys.executable, ROOT / "tools" / "gpu_table.py", folder], capture_output=True, text=True,
+            told = subprocess.run([sys.executable, ROOT / "tools" / "gpu" / "table.py", folder], capture_output=True, text=True,
                                   check=True).stdout
         cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in told.splitlines())
         return {row[0]: row[1:] for row in cells}

@@ -15,7 +15,7 @@ import model_test
 
 SOURCE = Path(__file__).resolve().parents[2]
 DOCS = ["README.md", *(str(path.relative_to(SOURCE)) for path in sorted((SOURCE / "docs").glob("*.md")))]
-# What programs, builds and users make; what belongs to others; what stands for any name.
+# Files that programs, builds and users make; files of others; names that stand for any name.
 MADE = re.compile(r"^(run|build|checkpoints|\.deps|eval|reconstructions)/|^/|^~|^\$|^google-deepmind/|NAME|^stats$|^build-|^bin/$|^env\.sh$")
 OTHERS = {"ssv2.py"}  # of VideoMAE
 

@@ -50,7 +50,7 @@ class Model(cli.Cli):
     def test_bf16_against_fp32(self):
         out = self.folder / "precision.json"
         root = Path(__file__).resolve().parents[2]
-        told = subprocess.run([sys.executable, root / "tools" / "compare_precision.py", "--program", cli.PROGRAM, "--data", self.data,
+        told = subprocess.run([sys.executable, root / "tools" / "bench" / "compare_precision.py", "--program", cli.PROGRAM, "--data", self.data,
                                "--config", root / "configs" / "tiny.yaml", "--device", "cpu", "--steps", "4", "--window", "2",
                                "--jobs", "2", "--json", out], capture_output=True, text=True, timeout=240)
         self.assertEqual(told.returncode, 0, told.stderr)

@@ -32,7 +32,7 @@ class CheckpointTest : public testing::Test {
   ~CheckpointTest() override { fs::remove_all(root_); }
 
   Checkpoints keeping(std::int64_t keep) const { return {root_ / "checkpoints", keep}; }
-  void save(const Checkpoints& checkpoints, Progressed progress) {
+  void save(const Checkpoints& checkpoints, TrainProgress progress) {
     progress.batch = progress.step;
     optimizer_->steps = progress.step;
     checkpoints.save(store_, *optimizer_, progress, config_, {"a", "b"}, {});
@@ -126,7 +126,7 @@ TEST_F(CheckpointTest, WhatAKillLeavesIsClearedAndNeverTakenForACheckpoint) {
 
 TEST_F(CheckpointTest, TheBestStaysUntilAnotherIsBest) {
   const Checkpoints checkpoints = keeping(1);
-  Progressed progress;
+  TrainProgress progress;
   for (const double top1 : {0.2, 0.5, 0.1, 0.4, 0.6}) {
     ++progress.step;
     save(checkpoints, progress);
@@ -153,7 +153,7 @@ TEST_F(CheckpointTest, GoingOnFinishesWhatAKillInterrupted) {
   fs::copy(at("step_00000002"), at("step_00000001"));
   fs::remove(at("best"));
   fs::create_directory_symlink("step_00000001", at("best"));
-  Progressed progress = Checkpoints::load(checkpoints.newest(), store_, *optimizer_);
+  TrainProgress progress = Checkpoints::load(checkpoints.newest(), store_, *optimizer_);
   checkpoints.go_on(checkpoints.newest(), progress);
   EXPECT_EQ(target("best"), "step_00000002");
   EXPECT_EQ(left(), (Names{"best", "last", "step_00000002"}));
@@ -163,7 +163,7 @@ TEST_F(CheckpointTest, GoingOnFinishesWhatAKillInterrupted) {
 TEST_F(CheckpointTest, ABestOfAnotherRunIsForgotten) {
   save(keeping(1), {.step = 1, .best_top1 = 0.9, .best_step = 1});
   const Checkpoints other(root_ / "other/checkpoints", 1);
-  Progressed progress = Checkpoints::load(at("last"), store_, *optimizer_);
+  TrainProgress progress = Checkpoints::load(at("last"), store_, *optimizer_);
   other.go_on(at("last"), progress);
   EXPECT_EQ(progress.best_step, -1);
   EXPECT_EQ(progress.best_top1, -1);

@@ -18,7 +18,7 @@ struct Trained {
     store.allocate(at::kCPU);
     store.initialise(1);
   }
-  // What lies between the leaves of a buffer, and zeros instead of the leaves.
+  // The padding between the leaves of a buffer, and zeros instead of the leaves.
   at::Tensor gaps(const at::Tensor& flat) const {
     at::Tensor rest = flat.clone();
     for (const auto& p : store.all()) rest.narrow(0, p.value.storage_offset(), p.value.numel()).zero_();

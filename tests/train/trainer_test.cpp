@@ -15,7 +15,7 @@
 
 #include "core/file.h"
 #include "data/synth/synth.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/frame_folder.h"
 #include "train/checkpoint.h"
 
@@ -149,7 +149,7 @@ TEST_F(Trainer, LearnsAFewVideosByHeart) {
 TEST_F(Trainer, MaskedPretrainingPaintsAPicture) {
   auto r = request("mae", 4);
   r.config.train.objective = "mae";
-  r.config.mae = {.mask_ratio = 0.5, .width = 16, .depth = 1, .heads = 2, .mlp_width = 32, .lru_width = 16};
+  r.config.mae = {.mask_ratio = 0.5, .width = 16, .depth = 1, .heads = 2, .mlp_width = 32, .mixer = {.gated_lru = {.lru_width = 16}}};
   train(r, never_);
   // Three rows a clip: the original; what the encoder saw, half of it grey; the reconstruction, the same where it saw.
   const Picture sheet = read_picture(root_ / "mae/reconstructions");
@@ -308,7 +308,7 @@ TEST_F(Trainer, RefusesACheckpointOfAnotherSize) {
   train(request("small", 1), never_);
   auto wide = request("small", 2);
   wide.config.model.width = 64;
-  wide.config.model.lru_width = 128;
+  wide.config.model.mixer.gated_lru.lru_width = 128;
   wide.config.model.mlp_width = 256;
   try {
     train(wide, never_);

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "data/video/convert.h"
+#include "data/video/rgb.h"
 #include "data/video/decoder.h"
 
 namespace {

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <map>
 
-#include "infer/device.h"
+#include "runtime/device.h"
 #include "model/trecvit.h"
 #include "train/adamw.h"
 
@@ -69,23 +69,25 @@ void run() {
     const at::NoGradGuard no_grad;
     store.flat().normal_(0, 0.02);
   }
+  net.cast_weights();
   const Tensor video = noise(16, 8);
   const Tensor labels = at::randint(0, 400, {8}, at::TensorOptions().dtype(at::kLong).device(at::kCUDA));
   AdamW optimizer(store.flat(), store.decayed_count(), {.weight_decay = 0.03});
   profile("training step, 8 x 16", [&] {
     store.flat_grad().zero_();
-    const Tensor loss = at::cross_entropy_loss(net(video).logits, labels, {}, at::Reduction::Mean, -100, 0.1);
+    const Tensor loss = at::cross_entropy_loss(net.classify_clips(video).logits, labels, {}, at::Reduction::Mean, -100, 0.1);
     loss.backward();
     optimizer.step(store.flat_grad(), loss.detach(), /*lr=*/1e-4, /*clip=*/1);
+    net.cast_weights();
   });
   const at::NoGradGuard no_grad;
   const Tensor batch = noise(32, 8), one = noise(32, 1);
-  profile("forward, 8 x 32", [&] { net(batch); });
-  profile("forward, 1 x 32", [&] { net(one); });
+  profile("forward, 8 x 32", [&] { net.classify_clips(batch); });
+  profile("forward, 1 x 32", [&] { net.classify_clips(one); });
   for (const std::int64_t streams : {1, 8, 64}) {
     ModelState state = net.make_state(streams);
     const Tensor frame = noise(1, streams);
-    profile(text("streamed frame of ", streams, " streams").c_str(), [&] { net(frame, &state); });
+    profile(text("streamed frame of ", streams, " streams").c_str(), [&] { net.classify_streams(frame, state); });
   }
 }
 
