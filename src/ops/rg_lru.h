@@ -27,7 +27,7 @@ struct RgLruResult {
 
 // i, r = sigmoid(logits + bias); log_a = -8 r softplus(a_param); h_t = a h_{t-1} + sqrt(1 - a^2) i x. Gates and
 // recurrence are fp32 whatever x is. Differentiable once in every tensor but reset; deterministic, whatever the number
-// of threads. Backward keeps the arguments and one tensor like x (h); with no gradient wanted, nothing is statistics. Error:
+// of threads. Backward keeps the arguments and one tensor like x (h); with no gradient wanted, nothing is kept. Error:
 // shapes, dtypes or devices that do not fit; T = 0; CUDA tensors in a build without CUDA.
 RgLruResult rg_lru(const RgLruArgs& args);
 

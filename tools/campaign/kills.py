@@ -105,7 +105,7 @@ class Campaign:
             Scenario("classify", ["train", "-c", config, "--data", whole], whole / "val"),
             # Batches of one, so that some of them are empty.
             Scenario("damaged", ["train", "-c", config, "--data", damaged, "--set", "train.global_batch=1", "--set", "augment.mixup=0",
-                                 "--set", "train.epochs=2", "--set", "checkpoint.save_for_backward=1"], damaged / "val"),
+                                 "--set", "train.epochs=2", "--set", "checkpoint.keep=1"], damaged / "val"),
             Scenario("pretrain", ["pretrain", "-c", config, "--data", whole, "--set", "augment.mixup=0",
                                   "--set", "train.epochs=2"], whole / "train"),
         ]
